@@ -1,0 +1,33 @@
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+
+export class ScheduleBody {
+  /** @example prune */
+  name: string;
+  queue: string;
+  every_ms: number | null;
+  pattern: string | null;
+  next_run: string | null;
+}
+
+export class ScheduleList {
+  data: ScheduleBody[];
+}
+
+export class DeadLetterBody {
+  /** @example events:start-session-42 */
+  id: string;
+  queue: string;
+  name: string;
+  reason: string;
+  attempts: number;
+  failed_at: string | null;
+}
+
+export class DeadLetterPage {
+  data: DeadLetterBody[];
+}
+
+export class ListDeadLettersQuery {
+  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(200) limit: number = 50;
+}

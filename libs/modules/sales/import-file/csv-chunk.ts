@@ -1,0 +1,155 @@
+import { parse } from 'csv-parse/sync';
+import { PRICE, QUANTITY, readDecimal } from '#platform/http/money.js';
+import { isRealDate } from '#platform/http/real-date.js';
+import type { Fragment } from '../import-invoice/fragment.js';
+import type { Columns, CsvField } from './columns.js';
+import { type ParsedChunk, newFragment } from './parsed-chunk.js';
+import { countLines } from './record-splitter.js';
+
+interface Record {
+  fields: string[];
+  line: number;
+}
+
+const LIMITS: Partial<{ [field in CsvField]: number }> = {
+  invoice_no: 64,
+  salesman: 120,
+  created_by: 120,
+  remarks: 2000,
+  'customer.code': 64,
+  'customer.name': 200,
+  'customer.area': 120,
+  'customer.address1': 200,
+  'customer.address2': 200,
+  'customer.phone1': 40,
+  'customer.phone2': 40,
+  'customer.email': 200,
+  'items.name': 300,
+  'items.item_code': 64,
+  'items.shelf_location': 64,
+  'items.remarks': 500,
+};
+/** A line's amount with 13 digits before the point and 2 after still goes out as an exact number. */
+const AMOUNT_LIMIT = 1e13;
+
+/** Records of whole CSV lines with the line each begins on; blank lines are left out. */
+export function csvRecords(text: string, firstLine: number): Record[] {
+  const rows = parse(text, { relax_column_count: true, skip_empty_lines: false, relax_quotes: false, bom: true });
+  if (rows.length >= countLines(Buffer.from(text))) {
+    return rows.map((fields, index) => ({ fields, line: firstLine + index })).filter(isNotBlank);
+  }
+  // Quoted fields contain line ends: ask where each record ends.
+  let line = firstLine;
+  const informed = parse(text, { relax_column_count: true, skip_empty_lines: false, bom: true, info: true }) as unknown;
+  return (informed as { record: string[]; info: { lines: number } }[])
+    .map(({ record, info }) => {
+      const at = line;
+      line = firstLine + info.lines;
+      return { fields: record, line: at };
+    })
+    .filter(isNotBlank);
+}
+
+const isNotBlank = ({ fields }: Record) => fields.length > 1 || fields[0]?.trim() !== '';
+
+/** Turns the records of a chunk into fragments, one an invoice, and the lines that must be refused. */
+export function parseCsvChunk(
+  text: string,
+  firstLine: number,
+  options: { columns: Columns; width: number; defaultCustomerCode: string | null },
+): ParsedChunk {
+  const fragments = new Map<string, Fragment>();
+  const refused: ParsedChunk['refused'] = [];
+  let strays = 0;
+  for (const { fields, line } of csvRecords(text, firstLine)) {
+    const get = (field: CsvField): string => {
+      const index = options.columns[field];
+      return index === undefined ? '' : (fields[index] ?? '').trim();
+    };
+    const invoiceNo = get('invoice_no');
+    let fragment = fragments.get(invoiceNo);
+    const read =
+      fields.length === options.width
+        ? readLine(get, options.defaultCustomerCode, fragment?.customer_code ?? null)
+        : { problem: `has ${fields.length} fields, the header has ${options.width}` };
+    if ('problem' in read) {
+      refused.push({ record: invoiceNo.slice(0, 64) || null, line, reason: read.problem });
+      if (invoiceNo === '' || invoiceNo.length > 64) {
+        strays += 1;
+        continue;
+      }
+    }
+    if (!fragment) {
+      fragment = newFragment(invoiceNo, line);
+      fragments.set(invoiceNo, fragment);
+    }
+    if ('problem' in read) fragment.bad_line ??= line;
+    else addLine(fragment, line, read);
+  }
+  return { fragments: [...fragments.values()], refused, strays };
+}
+
+interface Line {
+  get: (field: CsvField) => string;
+  customerCode: string;
+  date: string;
+  quantity: string;
+  mrp: string;
+  name: string;
+}
+
+/** @param invoiceCustomer whom the lines of the same invoice name before this one */
+function readLine(
+  get: (field: CsvField) => string,
+  defaultCustomerCode: string | null,
+  invoiceCustomer: string | null,
+): Line | { problem: string } {
+  for (const [field, limit] of Object.entries(LIMITS) as [CsvField, number][]) {
+    if (get(field).length > limit) return { problem: `${field} is longer than ${limit} characters` };
+  }
+  if (get('invoice_no') === '') return { problem: 'invoice_no is blank' };
+  const date = /^(\S{10})(?:[ T].*)?$/.exec(get('invoice_date'))?.[1];
+  if (!isRealDate(date)) return { problem: `invoice_date "${get('invoice_date').slice(0, 40)}" is not a date as YYYY-MM-DD` };
+  const quantity = readDecimal(get('items.quantity'), QUANTITY);
+  if ('problem' in quantity) return { problem: `items.quantity ${quantity.problem}` };
+  const mrp = readDecimal(get('items.mrp'), PRICE);
+  if ('problem' in mrp) return { problem: `items.mrp ${mrp.problem}` };
+  if (Math.abs(Number(quantity.text) * Number(mrp.text)) >= AMOUNT_LIMIT) return { problem: 'the amount of the line is too large' };
+  const customerCode = get('customer.code') || defaultCustomerCode;
+  if (!customerCode) return { problem: 'customer.code is blank; ?default_customer_code= would stand in' };
+  if (invoiceCustomer !== null && customerCode !== invoiceCustomer) {
+    return { problem: `names customer ${customerCode}, the lines of the same invoice before it ${invoiceCustomer}` };
+  }
+  const name = get('items.name') || get('items.item_code');
+  if (name === '') return { problem: 'items.name and items.item_code are blank' };
+  return { get, customerCode, date, quantity: quantity.text, mrp: mrp.text, name };
+}
+
+/** The first line of an invoice says what stands in its head. */
+function addLine(fragment: Fragment, line: number, { get, customerCode, date, quantity, mrp, name }: Line): void {
+  if (fragment.lines.length === 0) {
+    const orNull = (field: CsvField) => get(field) || null;
+    Object.assign(fragment, {
+      first_line: line,
+      invoice_date: date,
+      customer_code: customerCode,
+      customer_name: orNull('customer.name'),
+      customer_area: orNull('customer.area'),
+      customer_address1: orNull('customer.address1'),
+      customer_address2: orNull('customer.address2'),
+      customer_phone1: orNull('customer.phone1'),
+      customer_phone2: orNull('customer.phone2'),
+      customer_email: orNull('customer.email'),
+      salesman: orNull('salesman'),
+      created_by: orNull('created_by'),
+      remarks: orNull('remarks'),
+    } satisfies Partial<Fragment>);
+  }
+  fragment.lines.push(line);
+  fragment.names.push(name);
+  fragment.item_codes.push(get('items.item_code'));
+  fragment.quantities.push(quantity);
+  fragment.mrps.push(mrp);
+  fragment.shelf_locations.push(get('items.shelf_location'));
+  fragment.item_remarks.push(get('items.remarks'));
+}

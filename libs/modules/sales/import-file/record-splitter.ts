@@ -1,0 +1,109 @@
+import { AppError } from '#platform/errors/app-error.js';
+
+/** Whole records of a file. */
+export interface RecordChunk {
+  /** Line of the file that it begins on, from 1. */
+  firstLine: number;
+  /** Bytes of the file up to and with this chunk. */
+  endByte: number;
+  data: Buffer;
+}
+
+const NEWLINE = 0x0a;
+const QUOTE = 0x22;
+const CHUNK_BYTES = 512 * 1024;
+/** The longest record that is taken; a longer one is a file without line ends, or with a quote that never closes. */
+const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Cuts a file into chunks of whole records while it arrives, and refuses what cannot be right: bytes that are not
+ * UTF-8, NUL characters, endless records. A line end inside quotes does not end a CSV record.
+ */
+export class RecordSplitter {
+  private readonly utf8 = new TextDecoder('utf-8', { fatal: true });
+  private parts: Buffer[] = [];
+  private size = 0;
+  private line = 1;
+  private bytes = 0;
+  private inQuotes = false;
+  /** End of the last whole record in `parts`; its line ends are counted when it is cut. */
+  private complete = 0;
+
+  constructor(private readonly quoted: boolean) {}
+
+  /** @throws AppError 400 */
+  *push(data: Buffer): Generator<RecordChunk> {
+    this.check(data);
+    const end = this.lastRecordEnd(data);
+    if (end > 0) this.complete = this.size + end;
+    this.parts.push(data);
+    this.size += data.length;
+    if (this.complete >= CHUNK_BYTES) yield this.cut(this.complete);
+    if (this.size - this.complete > MAX_RECORD_BYTES) {
+      throw refuse('sales.file_endless_record', `Line ${this.line} or one after it is longer than 4 MB, or a quote is never closed`);
+    }
+  }
+
+  /**
+   * What is left at the end of the file.
+   * @throws AppError 400 when the file ends inside a quoted field
+   */
+  *end(): Generator<RecordChunk> {
+    this.check(Buffer.alloc(0), true);
+    if (this.inQuotes) {
+      throw refuse('sales.file_torn', 'The file ends inside a quoted field: it was cut off. Send it again whole.');
+    }
+    if (this.size > 0) yield this.cut(this.size);
+  }
+
+  private check(data: Buffer, last = false): void {
+    try {
+      this.utf8.decode(data, { stream: !last });
+    } catch {
+      throw refuse('sales.file_encoding', `The file is not UTF-8 (after line ${this.line}). Save it as UTF-8 and send it again.`);
+    }
+    if (data.includes(0)) {
+      throw refuse('sales.file_encoding', `The file contains a NUL character (after line ${this.line}); is it UTF-16? Save it as UTF-8.`);
+    }
+  }
+
+  /** Offset behind the last line end of `data` that ends a record; 0 for none. */
+  private lastRecordEnd(data: Buffer): number {
+    if (!this.quoted) return data.lastIndexOf(NEWLINE) + 1;
+    let end = 0;
+    let from = 0;
+    while (from <= data.length) {
+      const quote = data.indexOf(QUOTE, from);
+      const until = quote === -1 ? data.length : quote;
+      if (!this.inQuotes && until > from) {
+        const newline = data.subarray(from, until).lastIndexOf(NEWLINE);
+        if (newline !== -1) end = from + newline + 1;
+      }
+      if (quote === -1) break;
+      this.inQuotes = !this.inQuotes;
+      from = quote + 1;
+    }
+    return end;
+  }
+
+  private cut(at: number): RecordChunk {
+    const all = this.parts.length === 1 && this.parts[0] ? this.parts[0] : Buffer.concat(this.parts);
+    const data = all.subarray(0, at);
+    const rest = all.subarray(at);
+    this.bytes += at;
+    const chunk = { firstLine: this.line, endByte: this.bytes, data };
+    this.line += countLines(data);
+    this.parts = rest.length > 0 ? [rest] : [];
+    this.size = rest.length;
+    this.complete = 0;
+    return chunk;
+  }
+}
+
+export function countLines(data: Buffer): number {
+  let lines = 0;
+  for (let at = data.indexOf(NEWLINE); at !== -1; at = data.indexOf(NEWLINE, at + 1)) lines++;
+  return lines;
+}
+
+const refuse = (code: string, message: string) => new AppError(400, code, message, { errors: { file: [message] } });

@@ -1,0 +1,82 @@
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { IsNotEmpty, IsString, MaxLength } from 'class-validator';
+import { Audit } from '#platform/audit/audit.js';
+import { AppError, conflict, invalid } from '#platform/errors/app-error.js';
+import { Database } from '#platform/persistence/database.js';
+import { type InvoiceView, InvoiceBody } from '../invoice.dto.js';
+import { differences } from './differences.js';
+import { contentProblems, fragmentOf } from './fragment.js';
+import { InvoiceWriter, type Written } from './invoice-writer.js';
+
+/** Imports one invoice with its customer, salesman and lines. */
+export class ImportInvoiceCommand extends InvoiceBody {
+  /**
+   * The number that identifies the invoice: the same number and content again is answered, not stored again.
+   * @example INV-10222
+   */
+  @IsString() @IsNotEmpty() @MaxLength(64) invoice_no: string;
+}
+
+export class ImportedInvoice {
+  /** @example 1 */
+  id: number;
+  /** @example INV-10222 */
+  invoice_no: string;
+  /** @example 920 */
+  total_amount: number;
+}
+
+export class ImportAnswer {
+  /** @example true */
+  success: boolean;
+  /** @example 201 */
+  status_code: number;
+  /** @example Invoice imported successfully */
+  message: string;
+  data: ImportedInvoice;
+}
+
+@CommandHandler(ImportInvoiceCommand)
+export class ImportInvoiceHandler implements ICommandHandler<ImportInvoiceCommand, ImportAnswer> {
+  constructor(
+    private readonly db: Database,
+    private readonly writer: InvoiceWriter,
+    private readonly audit: Audit,
+  ) {}
+
+  async execute(command: ImportInvoiceCommand): Promise<ImportAnswer> {
+    const problems = contentProblems(command.invoice_no, command);
+    if (problems) throw invalid(problems);
+    return this.db.tx(async () => {
+      const [written] = await this.writer.write([fragmentOf(command.invoice_no, command, 1)]);
+      if (!written) throw new Error('the writer lost an invoice');
+      if (written.result === 'different') throw await this.conflict(command, written);
+      if (written.result === 'deleted') {
+        throw conflict('sales.invoice_deleted', `Invoice ${written.invoice_no} was deleted here; it is not imported again`);
+      }
+      if (written.result === 'created') {
+        await this.audit.record('sales.invoice_imported', `invoice:${written.id}`, { invoice_no: written.invoice_no });
+      }
+      return answer(written);
+    });
+  }
+
+  private async conflict(command: ImportInvoiceCommand, { id, invoice_no }: Written): Promise<AppError> {
+    const row = await this.db.first<{ body: InvoiceView }>('select body from sales.invoice_document where id = $1', [id]);
+    return conflict(
+      'sales.invoice_differs',
+      `Invoice ${invoice_no} was imported with other content. Change it with PATCH /api/sales/invoices/${id}/, or use another number.`,
+      row && differences(command, row.body),
+    );
+  }
+}
+
+function answer({ id, invoice_no, total_amount, result }: Written): ImportAnswer {
+  const created = result === 'created';
+  return {
+    success: true,
+    status_code: created ? 201 : 200,
+    message: created ? 'Invoice imported successfully' : 'Invoice was imported before',
+    data: { id: Number(id), invoice_no, total_amount: Number(total_amount) },
+  };
+}

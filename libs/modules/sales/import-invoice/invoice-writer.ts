@@ -1,0 +1,166 @@
+import { Injectable } from '@nestjs/common';
+import { currentContext } from '#platform/observability/request-context.js';
+import { Database } from '#platform/persistence/database.js';
+import { Outbox } from '#platform/streams/outbox.js';
+import { FRAGMENT_COLUMNS, type Fragment } from './fragment.js';
+
+/** Where the writer reads fragments from: SQL that yields {@link FRAGMENT_COLUMNS}, with parameters from `$2` on. */
+interface Source {
+  name: string;
+  sql: string;
+  params: unknown[];
+}
+
+/** What became of one invoice. */
+export interface Written {
+  invoice_no: string;
+  first_line: string;
+  result: 'created' | 'same' | 'different' | 'deleted' | 'too_large';
+  id: string | null;
+  total_amount: string | null;
+}
+
+/**
+ * Stores whole invoices, a single one or a page of a file by the same two statements. Must run in a transaction.
+ * An invoice number that exists is never touched: the caller learns whether its content is the same.
+ */
+@Injectable()
+export class InvoiceWriter {
+  constructor(
+    private readonly db: Database,
+    private readonly outbox: Outbox,
+  ) {}
+
+  write(fragments: Fragment[]): Promise<Written[]> {
+    return this.run({
+      name: 'body',
+      sql: `select * from json_to_recordset($2::json) as f (${FRAGMENT_COLUMNS})`,
+      params: [JSON.stringify(fragments)],
+    });
+  }
+
+  /** The invoices of a staged file with ordinals in `(after, upTo]`. */
+  writeStaged(sessionId: string, after: number, upTo: number): Promise<Written[]> {
+    return this.run({
+      name: 'staged',
+      sql: `select f.* from sales.import_invoice i
+            join sales.import_fragment f on f.session_id = i.session_id and f.invoice_no = i.invoice_no
+            where i.session_id = $2 and i.ordinal > $3 and i.ordinal <= $4 and i.refusal is null`,
+      params: [sessionId, after, upTo],
+    });
+  }
+
+  private async run({ name, sql, params }: Source): Promise<Written[]> {
+    const { actor } = currentContext();
+    const user = `${actor.kind}:${actor.id ?? ''}`;
+    await this.db.prepared(`sales.parties.${name}`, partiesSql(sql), [user, ...params]);
+    const rows = await this.db.prepared<Incoming>(`sales.write.${name}`, writeSql(sql), [user, ...params]);
+    const known = await this.stored(rows.filter((row) => row.id === null).map((row) => row.invoice_no));
+    this.outbox.announce();
+    return rows.map((row) => written(row, known.get(row.invoice_no)));
+  }
+
+  /** A new statement, so that invoices which another transaction committed meanwhile are seen. */
+  private async stored(numbers: string[]): Promise<Map<string, Stored>> {
+    if (numbers.length === 0) return new Map();
+    const rows = await this.db.prepared<Stored & { invoice_no: string }>(
+      'sales.stored',
+      `select invoice_no, id, total_amount, encode(content_hash, 'hex') as hash, deleted_at is not null as deleted
+       from sales.invoice where invoice_no = any($1)`,
+      [numbers],
+    );
+    return new Map(rows.map((row) => [row.invoice_no, row]));
+  }
+}
+
+interface Incoming {
+  invoice_no: string;
+  first_line: string;
+  hash: string;
+  id: string | null;
+  total_amount: string | null;
+}
+
+interface Stored {
+  id: string;
+  total_amount: string;
+  hash: string | null;
+  deleted: boolean;
+}
+
+function written(row: Incoming, stored: Stored | undefined): Written {
+  const { invoice_no, first_line } = row;
+  if (row.id !== null) return { invoice_no, first_line, result: 'created', id: row.id, total_amount: row.total_amount };
+  if (!stored) return { invoice_no, first_line, result: 'too_large', id: null, total_amount: null };
+  const result = stored.deleted ? 'deleted' : stored.hash === row.hash ? 'same' : 'different';
+  return { invoice_no, first_line, result, id: stored.id, total_amount: stored.total_amount };
+}
+
+const PARTY_FIELDS = ['name', 'area', 'address1', 'address2', 'phone1', 'phone2', 'email'];
+
+/** Customers and salesmen that are new or say something new; in order of their keys, so that two imports never deadlock. */
+const partiesSql = (source: string) => `
+with fragment as materialized (${source}),
+customer as (
+  select customer_code as code, ${PARTY_FIELDS.map(
+    (f) => `(array_agg(customer_${f} order by first_line desc) filter (where customer_${f} is not null))[1] as ${f}`,
+  ).join(', ')}
+  from fragment where customer_code is not null group by customer_code),
+customers as (
+  insert into sales.customer as c (code, ${PARTY_FIELDS.join(', ')})
+  select code, ${PARTY_FIELDS.join(', ')} from customer n
+  where not exists (select from sales.customer k where k.code = n.code
+                    and ${PARTY_FIELDS.map((f) => `(n.${f} is null or n.${f} = k.${f})`).join(' and ')})
+  order by code
+  on conflict (code) do update set ${PARTY_FIELDS.map((f) => `${f} = coalesce(excluded.${f}, c.${f})`).join(', ')}),
+salesmen as (
+  insert into sales.salesman (name)
+  select distinct salesman from fragment f where salesman is not null
+    and not exists (select from sales.salesman s where s.name = f.salesman)
+  order by salesman
+  on conflict (name) do nothing)
+select $1::text`;
+
+/**
+ * chr(31) and chr(30) keep fields and lines apart in the hashed text. Amounts have one text for one value, since
+ * their scale is fixed.
+ */
+const writeSql = (source: string) => `
+with fragment as materialized (${source}),
+line as materialized (
+  select f.invoice_no, row_number() over (partition by f.invoice_no order by f.first_line, l.n)::int as position,
+    l.name, l.item_code, l.quantity::numeric(15, 4) as quantity, l.mrp::numeric(15, 4) as mrp, l.shelf_location, l.remarks
+  from fragment f
+  cross join lateral unnest(f.names, f.item_codes, f.quantities, f.mrps, f.shelf_locations, f.item_remarks)
+    with ordinality as l (name, item_code, quantity, mrp, shelf_location, remarks, n)),
+total as (
+  select invoice_no, sum(round(quantity * mrp, 2)) as amount,
+    string_agg(concat_ws(chr(31), name, item_code, quantity, mrp, shelf_location, remarks), chr(30) order by position) as content
+  from line group by invoice_no),
+incoming as materialized (
+  select distinct on (f.invoice_no) f.*, t.amount,
+    sha256(convert_to(concat_ws(chr(30), f.invoice_date,
+      ${['customer_code', ...PARTY_FIELDS.map((f) => `customer_${f}`), 'salesman', 'created_by', 'remarks']
+        .map((f) => `coalesce(f.${f}, chr(31))`)
+        .join(', ')}, t.content), 'UTF8')) as hash
+  from fragment f join total t using (invoice_no)
+  order by f.invoice_no, f.first_line),
+added as (
+  insert into sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, created_by, created_user, remarks,
+                             total_amount, content_hash)
+  select i.invoice_no, i.invoice_date, c.id, s.id, i.created_by, $1, i.remarks, i.amount, i.hash
+  from incoming i
+  join sales.customer c on c.code = i.customer_code
+  left join sales.salesman s on s.name = i.salesman
+  where abs(i.amount) < 1e13
+  order by i.first_line
+  on conflict (invoice_no) do nothing
+  returning id, invoice_no, total_amount),
+items as (
+  insert into sales.invoice_item (invoice_id, position, name, item_code, quantity, mrp, shelf_location, remarks)
+  select a.id, l.position, l.name, l.item_code, l.quantity, l.mrp, l.shelf_location, l.remarks
+  from added a join line l using (invoice_no)
+  order by a.id, l.position)
+select i.invoice_no, i.first_line, encode(i.hash, 'hex') as hash, a.id, a.total_amount
+from incoming i left join added a using (invoice_no)
+order by i.first_line`;

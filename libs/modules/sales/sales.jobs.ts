@@ -1,0 +1,7 @@
+import { defineJob } from '#platform/queue/job.js';
+import { retain } from '#platform/queue/retention.js';
+
+export const FOLD_COUNT = defineJob('maintenance', 'sales.fold-count');
+
+/** Uploads that broke off, or whose API process died on the way. */
+retain({ table: 'sales.import_file', column: 'created_at', keep: '1 day', where: 't.session_id is null' });

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import cookie from '@fastify/cookie';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import { type DynamicModule, RequestMethod } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { Config } from '../config/config.js';
+import { NestLogger } from '../observability/logger.js';
+import { Metrics } from '../observability/metrics.js';
+import { LOGGER } from '../observability/observability.module.js';
+import { currentContext, runInContext } from '../observability/request-context.js';
+import { parseJsonBody } from './json-body.js';
+import { mountDocs } from './openapi.js';
+import { ProblemFilter } from './problem.filter.js';
+import { problemOf, toAppError } from './problem.js';
+import { validationPipe } from './validation.pipe.js';
+
+const MIB = 1024 * 1024;
+/** Bodies of file imports, streamed to the handler; the handler counts. */
+const STREAMED_TYPES = ['application/x-ndjson', 'text/csv'];
+const CORRELATION_ID = /^[A-Za-z0-9._-]{8,64}$/;
+
+/** Routes that stand outside of `/api`. */
+const UNPREFIXED = ['/', 'sign-in', 'sign-out', 'metrics', 'app/settings', 'workflow/*path', 'health', 'health/*path', 'api/health'];
+
+/** Options that the running API and the OpenAPI document generator must share. */
+export const adapter = (config?: Config) =>
+  new FastifyAdapter({
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    // Open streams must not hold up a shutdown.
+    forceCloseConnections: true,
+    trustProxy: config?.trustProxy ?? false,
+    bodyLimit: MIB,
+    logger: false,
+  });
+
+export const withPrefix = (app: NestFastifyApplication): NestFastifyApplication =>
+  app.setGlobalPrefix('api', { exclude: UNPREFIXED.map((path) => ({ path, method: RequestMethod.ALL })) });
+
+/** Builds the HTTP application around a root module, ready to listen. */
+export async function createHttpApp(
+  module: DynamicModule,
+  config: Config,
+  logger: Logger,
+  options: { docsPage?: boolean } = {},
+): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter(config), {
+    bodyParser: false,
+    bufferLogs: false,
+    abortOnError: false,
+    logger: new NestLogger(logger),
+  });
+  const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
+  observeRequests(fastify, app.get(Metrics), logger);
+  await app.register(cookie);
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: [`'self'`],
+        styleSrc: [`'self'`, `'unsafe-inline'`],
+        imgSrc: [`'self'`, 'data:'],
+        formAction: [`'self'`],
+        frameAncestors: [`'none'`],
+        upgradeInsecureRequests: config.publicUrl.startsWith('https:') ? [] : null,
+      },
+    },
+    hsts: config.publicUrl.startsWith('https:'),
+  });
+  if (config.corsOrigins.length > 0) {
+    await app.register(cors, { origin: [...config.corsOrigins], credentials: true, exposedHeaders: ['etag', 'x-correlation-id'] });
+  }
+  parseBodies(fastify);
+  withPrefix(app);
+  app.useGlobalPipes(validationPipe());
+  app.useGlobalFilters(new ProblemFilter(app.get(LOGGER)));
+  mountDocs(app, options.docsPage ?? true);
+  // Answers what fails before Nest is reached (a body over the limit, a malformed URL).
+  fastify.setErrorHandler((error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
+    const problem = problemOf(toAppError(error), currentContext().correlationId);
+    void reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  });
+  return app;
+}
+
+function observeRequests(fastify: FastifyInstance, metrics: Metrics, logger: Logger): void {
+  fastify.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    const given = request.headers['x-correlation-id'];
+    const correlationId = typeof given === 'string' && CORRELATION_ID.test(given) ? given : randomUUID();
+    void reply.header('x-correlation-id', correlationId);
+    runInContext({ correlationId, address: request.ip }, done);
+  });
+  fastify.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    const { statusCode: status } = reply;
+    metrics.httpDuration.observe({ method: request.method, route, status }, reply.elapsedTime / 1000);
+    const line = { method: request.method, route, status, ms: Math.round(reply.elapsedTime) };
+    if (status >= 500 || (request.method !== 'GET' && request.method !== 'HEAD')) logger.info(line, 'request');
+    else logger.debug(line, 'request');
+    done();
+  });
+}
+
+function parseBodies(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser(
+    ['application/json', 'application/*+json'],
+    { parseAs: 'buffer' },
+    (request: FastifyRequest & { rawBody?: Buffer }, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
+      request.rawBody = body;
+      try {
+        done(null, body.length === 0 ? undefined : parseJsonBody(body.toString('utf8')));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  );
+  fastify.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string', bodyLimit: 16 * 1024 },
+    (_request: FastifyRequest, body: string, done: (error: Error | null, value?: unknown) => void) =>
+      done(null, Object.fromEntries(new URLSearchParams(body))),
+  );
+  fastify.addContentTypeParser(STREAMED_TYPES, (_request: FastifyRequest, payload: unknown, done: (e: null, v: unknown) => void) =>
+    done(null, payload),
+  );
+}

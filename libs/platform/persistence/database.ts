@@ -1,0 +1,140 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+
+interface Transaction {
+  runner: QueryRunner;
+  client: PoolClient;
+  afterCommit: (() => void)[];
+}
+
+export interface TransactionOptions {
+  isolation?: 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
+  /** How often a serialization failure or deadlock is tried again. */
+  attempts?: number;
+}
+
+/** PostgreSQL's codes for serialization failure and deadlock: the transaction did nothing and may run again. */
+const RETRYABLE = new Set(['40001', '40P01']);
+
+/**
+ * The door to PostgreSQL. Inside {@link tx} everything on the same asynchronous path joins the one transaction,
+ * so a use case composes commands without passing a manager around. Statements are plain SQL with parameters;
+ * `numeric` and `bigint` come back as strings.
+ */
+export class Database {
+  private readonly current = new AsyncLocalStorage<Transaction>();
+
+  constructor(
+    readonly dataSource: DataSource,
+    private readonly pool: Pool,
+  ) {}
+
+  /** TypeORM's manager of the transaction at hand, or of the pool outside of one. */
+  get manager(): EntityManager {
+    return this.current.getStore()?.runner.manager ?? this.dataSource.manager;
+  }
+
+  get inTransaction(): boolean {
+    return this.current.getStore() !== undefined;
+  }
+
+  async query<Row extends QueryResultRow>(sql: string, params: unknown[] = []): Promise<Row[]> {
+    const result = await (this.current.getStore()?.client ?? this.pool).query<Row>(sql, params);
+    return result.rows;
+  }
+
+  /** The first row, or undefined. */
+  async first<Row extends QueryResultRow>(sql: string, params: unknown[] = []): Promise<Row | undefined> {
+    return (await this.query<Row>(sql, params))[0];
+  }
+
+  /** Runs a statement for its effect; answers how many rows it touched. */
+  async execute(sql: string, params: unknown[] = []): Promise<number> {
+    const result = await (this.current.getStore()?.client ?? this.pool).query(sql, params);
+    return result.rowCount ?? 0;
+  }
+
+  /** A statement planned once per connection: for hot paths. `name` must be unique to the text. */
+  async prepared<Row extends QueryResultRow>(name: string, text: string, values: unknown[]): Promise<Row[]> {
+    const result = await (this.current.getStore()?.client ?? this.pool).query<Row>({ name, text, values });
+    return result.rows;
+  }
+
+  /** A stream into `COPY ... FROM STDIN` on the transaction at hand. */
+  copyIn(sql: string): Writable {
+    const transaction = this.current.getStore();
+    if (!transaction) throw new Error('copyIn needs a transaction');
+    return transaction.client.query(copyFrom(sql));
+  }
+
+  /** Runs after the outermost transaction committed; at once outside of one. Must not fail or be relied on. */
+  afterCommit(work: () => void): void {
+    const transaction = this.current.getStore();
+    if (transaction) transaction.afterCommit.push(work);
+    else work();
+  }
+
+  /**
+   * One transaction around `work`; joins the one at hand. The outermost is run again on a deadlock or a
+   * serialization failure, so `work` must have no effect outside the database.
+   */
+  async tx<T>(work: () => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    if (this.current.getStore()) return work();
+    const attempts = options.attempts ?? 5;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.attempt(work, options);
+      } catch (error) {
+        if (attempt >= attempts || !RETRYABLE.has(sqlState(error) ?? '')) throw error;
+        await sleep(Math.random() * 10 * 2 ** attempt);
+      }
+    }
+  }
+
+  private async attempt<T>(work: () => Promise<T>, options: TransactionOptions): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    try {
+      const client = (await runner.connect()) as PoolClient;
+      await runner.startTransaction(options.isolation ?? 'READ COMMITTED');
+      const transaction: Transaction = { runner, client, afterCommit: [] };
+      let result: T;
+      try {
+        result = await this.current.run(transaction, work);
+        await runner.commitTransaction();
+      } catch (error) {
+        await runner.rollbackTransaction().catch(() => undefined);
+        throw error;
+      }
+      for (const after of transaction.afterCommit) after();
+      return result;
+    } finally {
+      await runner.release().catch(() => undefined);
+    }
+  }
+
+  /** Runs `work` outside of the transaction at hand, on a connection of its own. */
+  detached<T>(work: () => Promise<T>): Promise<T> {
+    return this.current.exit(work);
+  }
+}
+
+/** The five-character SQLSTATE of whatever was thrown, if PostgreSQL threw it. */
+export function sqlState(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
+  const state = driverError?.code ?? code;
+  return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) ? state : undefined;
+}
+
+const CONNECTION_LOST = /ECONNREFUSED|ECONNRESET|EPIPE|Connection terminated|timeout exceeded when trying|Client has encountered/;
+
+/** True when the database could not be reached or went away: the same call may work in a moment. */
+export function isConnectionLost(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return state.startsWith('08') || state.startsWith('57P') || state === '53300';
+  return error instanceof Error && CONNECTION_LOST.test(`${error.message} ${String((error as { code?: string }).code)}`);
+}

@@ -1,0 +1,52 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import type { Logger } from 'pino';
+import { LOGGER } from '../observability/observability.module.js';
+import { JobQueue } from '../queue/job-queue.js';
+import { Handles, type JobHandler, defineJob } from '../queue/job.js';
+import { type DomainEvent, subscribe } from '../streams/topic.js';
+import { SessionStore } from './session-store.js';
+import { RUN_SESSION, SESSION_REQUESTED } from './session.js';
+
+const START_SESSION = defineJob<DomainEvent>('events', 'start-session', { attempts: 8 });
+subscribe(SESSION_REQUESTED, START_SESSION);
+
+/** Gives a session that was just committed its job. */
+@Injectable()
+@Handles(START_SESSION)
+export class StartSession implements JobHandler<DomainEvent> {
+  constructor(private readonly queue: JobQueue) {}
+
+  async handle({ aggregateId }: DomainEvent): Promise<void> {
+    await this.queue.add(RUN_SESSION, { sessionId: aggregateId, epoch: 0 }, { id: `${aggregateId}-0` });
+  }
+}
+
+const TICK_MS = 1000;
+/** How long a job may be lost before it is made anew. */
+const RETRY_WINDOW_MS = 10_000;
+
+/**
+ * Derives the jobs of sessions again from their rows: the queue may have lost them, or the worker that held the
+ * lease died. A doubled job is harmless, because only one taker gets the lease.
+ */
+@Injectable()
+export class SessionRecovery {
+  constructor(
+    private readonly store: SessionStore,
+    private readonly queue: JobQueue,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  @Interval(TICK_MS)
+  async tick(): Promise<void> {
+    try {
+      const window = Math.floor(Date.now() / RETRY_WINDOW_MS);
+      for (const { id, epoch } of await this.store.orphans()) {
+        await this.queue.add(RUN_SESSION, { sessionId: id, epoch }, { id: `${id}-${epoch}-${window}` });
+      }
+    } catch (error) {
+      this.logger.warn({ err: error }, 'sessions could not be checked; trying again');
+    }
+  }
+}
