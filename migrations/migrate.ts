@@ -1,10 +1,8 @@
 import 'reflect-metadata';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
+import { LOCKS } from '#platform/persistence/locks.js';
 import { migrations } from './data-source.js';
-
-/** One lock for all processes that start together: two that migrate at once would collide. */
-const LOCK = 4_711_001;
 
 /**
  * Brings the schema forward to this build; safe to call from several processes at once.
@@ -14,7 +12,7 @@ export async function migrate(databaseUrl: string): Promise<void> {
   const lock = new Client({ connectionString: databaseUrl, application_name: 'instep-migrate' });
   await lock.connect();
   try {
-    await lock.query('select pg_advisory_lock($1)', [LOCK]);
+    await lock.query('select pg_advisory_lock($1)', [LOCKS.migrate]);
     await lock.query('create schema if not exists platform');
     const source = await new DataSource({
       type: 'postgres',
@@ -36,7 +34,9 @@ export async function migrate(databaseUrl: string): Promise<void> {
 }
 
 async function refuseNewerSchema(client: Client): Promise<void> {
-  const exists = await client.query<{ name: string | null }>(`select to_regclass('platform.migration')::text as name`);
+  const exists = await client.query<{ name: string | null }>(
+    `select to_regclass('platform.migration')::text as name`,
+  );
   if (!exists.rows[0]?.name) return;
   const applied = await client.query<{ name: string }>('select name from platform.migration');
   const known = new Set(migrations.map((migration) => migration.name));

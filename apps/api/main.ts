@@ -18,7 +18,10 @@ try {
   await app.listen(config.port, config.host);
   logger.info({ port: config.port }, 'the API listens');
 } catch (error) {
-  logger.fatal(error instanceof ConfigError ? { problems: error.problems } : { err: error }, (error as Error).message);
+  logger.fatal(
+    error instanceof ConfigError ? { problems: error.problems } : { err: error },
+    (error as Error).message,
+  );
   process.exitCode = 1;
   setTimeout(() => process.exit(1), 500).unref();
 }

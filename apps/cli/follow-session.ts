@@ -17,6 +17,7 @@ export interface SessionFrame {
   unchanged?: number;
   skipped?: number;
   failed?: number;
+  conflicts?: number;
   error?: string | null;
 }
 

@@ -21,7 +21,10 @@ try {
   QueueModule.startWorkers(app);
   logger.info('the worker works');
 } catch (error) {
-  logger.fatal(error instanceof ConfigError ? { problems: error.problems } : { err: error }, (error as Error).message);
+  logger.fatal(
+    error instanceof ConfigError ? { problems: error.problems } : { err: error },
+    (error as Error).message,
+  );
   process.exitCode = 1;
   setTimeout(() => process.exit(1), 500).unref();
 }

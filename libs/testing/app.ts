@@ -65,7 +65,10 @@ export async function startApi(
   };
 }
 
-export async function startWorker(database: TestDatabase, env?: Record<string, string>): Promise<INestApplicationContext> {
+export async function startWorker(
+  database: TestDatabase,
+  env?: Record<string, string>,
+): Promise<INestApplicationContext> {
   const logger = createLogger('test-worker', env?.LOG_LEVEL ?? 'error');
   const config = testConfig(database.url, env);
   const worker = await NestFactory.createApplicationContext(WorkerModule.with(config, logger), {

@@ -3,7 +3,10 @@ import { Config } from '#platform/config/config.js';
 export const ADMIN = { email: 'admin@test.local', password: 'correct horse battery' };
 
 /** Variables of a process under test. */
-export const testEnvironment = (databaseUrl: string, extra: Record<string, string> = {}): Record<string, string> => ({
+export const testEnvironment = (
+  databaseUrl: string,
+  extra: Record<string, string> = {},
+): Record<string, string> => ({
   DATABASE_URL: databaseUrl,
   ENCRYPTION_KEYS: `t1:${'ab'.repeat(32)}`,
   JWT_SECRET: 'a test secret that is long enough to be one',

@@ -12,14 +12,24 @@ export class Client {
     readonly headers: Record<string, string> = {},
   ) {}
 
-  get = <B = Json>(path: string, headers?: Record<string, string>) => this.send<B>('GET', path, undefined, headers);
-  post = <B = Json>(path: string, body?: unknown, headers?: Record<string, string>) => this.send<B>('POST', path, body, headers);
-  put = <B = Json>(path: string, body?: unknown, headers?: Record<string, string>) => this.send<B>('PUT', path, body, headers);
-  patch = <B = Json>(path: string, body?: unknown, headers?: Record<string, string>) => this.send<B>('PATCH', path, body, headers);
-  delete = <B = Json>(path: string, headers?: Record<string, string>) => this.send<B>('DELETE', path, undefined, headers);
+  get = <B = Json>(path: string, headers?: Record<string, string>) =>
+    this.send<B>('GET', path, undefined, headers);
+  post = <B = Json>(path: string, body?: unknown, headers?: Record<string, string>) =>
+    this.send<B>('POST', path, body, headers);
+  put = <B = Json>(path: string, body?: unknown, headers?: Record<string, string>) =>
+    this.send<B>('PUT', path, body, headers);
+  patch = <B = Json>(path: string, body?: unknown, headers?: Record<string, string>) =>
+    this.send<B>('PATCH', path, body, headers);
+  delete = <B = Json>(path: string, headers?: Record<string, string>) =>
+    this.send<B>('DELETE', path, undefined, headers);
 
   /** @param body an object goes as JSON; a string or buffer as it is, with the content type given */
-  async send<B>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<B>> {
+  async send<B>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<B>> {
     const raw = typeof body === 'string' || body instanceof Uint8Array;
     const response = await fetch(this.url + path, {
       method,
@@ -33,7 +43,11 @@ export class Client {
     });
     const text = await response.text();
     const json = response.headers.get('content-type')?.includes('json') && text !== '';
-    return { status: response.status, headers: response.headers, body: (json ? JSON.parse(text) : text) as B };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (json ? JSON.parse(text) : text) as B,
+    };
   }
 }
 

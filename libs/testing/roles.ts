@@ -3,7 +3,11 @@ import { ADMIN } from './config.js';
 
 const cache = new Map<string, Promise<string>>();
 
-async function post(url: string, body: object, headers: Record<string, string> = {}): Promise<Record<string, unknown>> {
+async function post(
+  url: string,
+  body: object,
+  headers: Record<string, string> = {},
+): Promise<Record<string, unknown>> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
@@ -16,7 +20,8 @@ async function post(url: string, body: object, headers: Record<string, string> =
 
 /** The administrator's access token. */
 export function adminToken(url: string): Promise<string> {
-  const known = cache.get(url) ?? post(`${url}/api/identity/login`, ADMIN).then((answer) => String(answer.access_token));
+  const known =
+    cache.get(url) ?? post(`${url}/api/identity/login`, ADMIN).then((answer) => String(answer.access_token));
   cache.set(url, known);
   return known;
 }

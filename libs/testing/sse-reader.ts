@@ -30,7 +30,10 @@ export class SseReader {
   async until(enough: () => boolean, ms = 15_000): Promise<void> {
     const deadline = Date.now() + ms;
     while (!enough()) {
-      if (Date.now() > deadline) throw new Error(`after ${ms} ms: ${this.events.length} events, last ${JSON.stringify(this.events.at(-1))}`);
+      if (Date.now() > deadline)
+        throw new Error(
+          `after ${ms} ms: ${this.events.length} events, last ${JSON.stringify(this.events.at(-1))}`,
+        );
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 50);
         this.waiting.add(() => {

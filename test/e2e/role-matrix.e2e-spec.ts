@@ -91,7 +91,8 @@ it('exactly the listed routes are public', () => {
   expect(operations.filter((o) => o.roles?.includes('public') && !isPublic(o)).map(nameOf)).toEqual([]);
 });
 
-it.each(['/', '/docs', '/docs-json', '/sign-in', '/health'])('%s answers everyone', async (path) => {
+// Swagger UI itself (/docs) is not mounted under Jest.
+it.each(['/', '/docs-json', '/sign-in', '/health'])('%s answers everyone', async (path) => {
   const { status, headers } = await ask('GET', path);
   expect([200, 302]).toContain(status);
   expect(headers.get('location') ?? '').not.toContain('sign-in');

@@ -20,8 +20,22 @@ export const seedInvoice = {
     email: 'lifecare@shop.com',
   },
   items: [
-    { name: 'Paracetamol 650mg', item_code: 'PR650', quantity: 20, mrp: 3.5, shelf_location: 'R-12', remarks: '' },
-    { name: 'Otrivin Nasal Spray', item_code: 'OTN10', quantity: 10, mrp: 85.0, shelf_location: 'G-04', remarks: '' },
+    {
+      name: 'Paracetamol 650mg',
+      item_code: 'PR650',
+      quantity: 20,
+      mrp: 3.5,
+      shelf_location: 'R-12',
+      remarks: '',
+    },
+    {
+      name: 'Otrivin Nasal Spray',
+      item_code: 'OTN10',
+      quantity: 10,
+      mrp: 85.0,
+      shelf_location: 'G-04',
+      remarks: '',
+    },
   ],
 };
 

@@ -16,6 +16,16 @@ export default async function setUp() {
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '400' },
   });
   globalThis.__INSTEP_TEST_SERVER__ = server;
+  try {
+    await makeTemplate(server);
+  } catch (error) {
+    await server.stop('immediate');
+    throw error;
+  }
+  process.env.INSTEP_TEST_SERVER = server.url;
+}
+
+async function makeTemplate(server) {
   const admin = new pg.Client({ connectionString: server.url });
   await admin.connect();
   await admin.query('create database instep_template');
@@ -23,5 +33,4 @@ export default async function setUp() {
   const template = new URL(server.url);
   template.pathname = '/instep_template';
   await migrate(template.href);
-  process.env.INSTEP_TEST_SERVER = server.url;
 }

@@ -1,6 +1,25 @@
-import { Controller, Delete, Get, HttpException, HttpStatus, type MessageEvent, Param, Query, Req, Res, Sse } from '@nestjs/common';
+import {
+  Controller,
+  Delete,
+  Get,
+  HttpException,
+  HttpStatus,
+  type MessageEvent,
+  Param,
+  Query,
+  Req,
+  Res,
+  Sse,
+} from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
-import { ApiNoContentResponse, ApiOkResponse, ApiProduces, ApiTags, getSchemaPath, ApiExtraModels } from '@nestjs/swagger';
+import {
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiProduces,
+  ApiTags,
+  getSchemaPath,
+  ApiExtraModels,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { Audit } from '#platform/audit/audit.js';
@@ -15,7 +34,12 @@ import { StreamHub } from '#platform/streams/stream-hub.js';
 import { SessionStreams } from '#platform/sync/session-streams.js';
 import { SessionStore } from '#platform/sync/session-store.js';
 import type { SessionView } from '#platform/sync/session.js';
-import { ListOutcomesQuery, OutcomePage, OutcomeParameters, type OutcomesAnswer } from './list-outcomes/list-outcomes.query.js';
+import {
+  ListOutcomesQuery,
+  OutcomePage,
+  OutcomeParameters,
+  type OutcomesAnswer,
+} from './list-outcomes/list-outcomes.query.js';
 import { ListSessionsQuery, SessionBody, SessionPage } from './list-sessions/list-sessions.query.js';
 
 @ApiTags('sessions')
@@ -57,7 +81,8 @@ export class SessionsController {
     await this.known(id);
     return this.db.tx(async () => {
       const view = await this.sessions.cancel(id);
-      if (view?.state === 'cancelling' || view?.state === 'cancelled') await this.audit.record('sync.session_cancelled', `session:${id}`);
+      if (view?.state === 'cancelling' || view?.state === 'cancelled')
+        await this.audit.record('sync.session_cancelled', `session:${id}`);
       return view ?? this.known(id);
     });
   }
@@ -65,7 +90,9 @@ export class SessionsController {
   /** Progress of a session until its end. Each event is the session as `GET /api/sessions/{id}` shows it. */
   @Roles('viewer')
   @Sse(':id/stream')
-  @EventStream('{"session_id":"6f2c7f0e-3a52-4a53-9f0e-1d1c2f0b7a11","state":"in_progress","progress":0.4,"processed":4000,"total":10000}')
+  @EventStream(
+    '{"session_id":"6f2c7f0e-3a52-4a53-9f0e-1d1c2f0b7a11","state":"in_progress","progress":0.4,"processed":4000,"total":10000}',
+  )
   @ApiNoContentResponse({ description: 'The reader has everything: `Last-Event-ID` is the terminal event' })
   @Errors(400, 401, 403, 404)
   async stream(
@@ -88,14 +115,26 @@ export class SessionsController {
     content: {
       'application/json': { schema: { $ref: getSchemaPath(OutcomePage) } },
       'application/x-ndjson': { schema: { type: 'string' } },
-      'text/csv': { schema: { type: 'string', example: 'line,record,outcome,reason\n12,INV-7,failed,items.quantity is not a number\n' } },
+      'text/csv': {
+        schema: {
+          type: 'string',
+          example: 'line,record,outcome,reason\n12,INV-7,failed,items.quantity is not a number\n',
+        },
+      },
     },
   })
   @Errors(400, 401, 403, 404)
-  async outcomes(@Param('id', UuidParam) id: string, @Query() parameters: OutcomeParameters, @Res() reply: FastifyReply): Promise<void> {
+  async outcomes(
+    @Param('id', UuidParam) id: string,
+    @Query() parameters: OutcomeParameters,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     await this.known(id);
-    const answer = await this.queries.execute<ListOutcomesQuery, OutcomesAnswer>(new ListOutcomesQuery(id, parameters));
-    if (answer.download) void reply.header('content-disposition', `attachment; filename="outcomes-${id}.${answer.download}"`);
+    const answer = await this.queries.execute<ListOutcomesQuery, OutcomesAnswer>(
+      new ListOutcomesQuery(id, parameters),
+    );
+    if (answer.download)
+      void reply.header('content-disposition', `attachment; filename="outcomes-${id}.${answer.download}"`);
     void reply.type(answer.type).send(answer.body);
   }
 

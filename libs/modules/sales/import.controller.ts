@@ -1,14 +1,27 @@
 import type { Readable } from 'node:stream';
 import { Body, Controller, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiAcceptedResponse, ApiBody, ApiConsumes, ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiOkResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import { IsNotEmpty, IsOptional, IsString, MaxLength } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '#platform/errors/app-error.js';
 import { Roles } from '#platform/http/access.js';
 import { Errors } from '#platform/http/documented.js';
 import { Idempotent } from '#platform/http/idempotency.js';
-import { ImportFileAnswer, ImportFileCommand, MAX_FILE_BYTES, tooLarge } from './import-file/import-file.command.js';
+import {
+  ImportFileAnswer,
+  ImportFileCommand,
+  MAX_FILE_BYTES,
+  tooLarge,
+} from './import-file/import-file.command.js';
 import { ImportAnswer, ImportInvoiceCommand } from './import-invoice/import-invoice.command.js';
 
 class ImportFileParameters {
@@ -32,7 +45,10 @@ export class ImportController {
   @ApiCreatedResponse({ type: ImportAnswer })
   @ApiOkResponse({ type: ImportAnswer })
   @Errors(400, 401, 403, 409, 413, 415, 422)
-  async one(@Body() command: ImportInvoiceCommand, @Res({ passthrough: true }) reply: FastifyReply): Promise<ImportAnswer> {
+  async one(
+    @Body() command: ImportInvoiceCommand,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ImportAnswer> {
     const answer = await this.commands.execute<ImportInvoiceCommand, ImportAnswer>(command);
     void reply.status(answer.status_code);
     return answer;
@@ -44,7 +60,11 @@ export class ImportController {
   @HttpCode(202)
   @ApiConsumes('application/x-ndjson', 'text/csv')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'Same key and file: the first answer again, for 24 hours' })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'Same key and file: the first answer again, for 24 hours',
+  })
   @ApiAcceptedResponse({ type: ImportFileAnswer })
   @Errors(400, 401, 403, 409, 413, 415, 422)
   async file(
@@ -55,7 +75,11 @@ export class ImportController {
     const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
     const format = FORMATS[type];
     if (!format) {
-      throw new AppError(415, 'request.unsupported_type', 'Send the file as Content-Type text/csv or application/x-ndjson');
+      throw new AppError(
+        415,
+        'request.unsupported_type',
+        'Send the file as Content-Type text/csv or application/x-ndjson',
+      );
     }
     if (Number(request.headers['content-length'] ?? 0) > MAX_FILE_BYTES) throw tooLarge();
     const { map, default_customer_code: code } = parameters;

@@ -47,7 +47,9 @@ export class InvoiceRows {
        returning id`,
       [
         code.trim(),
-        ...(['name', 'area', 'address1', 'address2', 'phone1', 'phone2', 'email'] as const).map((f) => fields[f] ?? null),
+        ...(['name', 'area', 'address1', 'address2', 'phone1', 'phone2', 'email'] as const).map(
+          (f) => fields[f] ?? null,
+        ),
       ],
     );
     return row?.id ?? '';
@@ -62,36 +64,45 @@ export class InvoiceRows {
   }
 
   async appendItems(id: string, items: readonly ItemBody[]): Promise<void> {
-    await this.putItems(id, items, '(select coalesce(max(position), 0) from sales.invoice_item where invoice_id = $1)');
+    await this.putItems(
+      id,
+      items,
+      '(select coalesce(max(position), 0) from sales.invoice_item where invoice_id = $1)',
+    );
   }
 
   /** Lines keep their id where their position stays; those beyond the last are removed. */
   async replaceItems(id: string, items: readonly ItemBody[]): Promise<void> {
-    await this.db.execute('delete from sales.invoice_item where invoice_id = $1 and position > $2', [id, items.length]);
+    await this.db.execute('delete from sales.invoice_item where invoice_id = $1 and position > $2', [
+      id,
+      items.length,
+    ]);
     await this.putItems(id, items, '0');
   }
 
   /** Sets what changes, the total anew from the lines, and the version. */
   async update(id: string, change: InvoiceChange): Promise<void> {
-    const row = await this.db.first<{ fits: boolean }>(
-      `update sales.invoice i set invoice_date = coalesce($2::date, invoice_date), customer_id = coalesce($3, customer_id),
+    const row = await this.db
+      .first<{ fits: boolean }>(
+        `update sales.invoice i set invoice_date = coalesce($2::date, invoice_date), customer_id = coalesce($3, customer_id),
          salesman_id = case when $4 then $5 else salesman_id end, created_by = case when $6 then $7 else created_by end,
          remarks = case when $8 then $9 else remarks end, version = version + 1,
          total_amount = (select coalesce(sum(round(quantity * mrp, 2)), 0) from sales.invoice_item where invoice_id = i.id)
        where id = $1 returning abs(total_amount) < $10::numeric as fits`,
-      [
-        id,
-        change.invoiceDate ?? null,
-        change.customerId ?? null,
-        Boolean(change.salesman),
-        change.salesman?.id ?? null,
-        Boolean(change.createdBy),
-        change.createdBy?.label ?? null,
-        Boolean(change.remarks),
-        change.remarks?.text ?? null,
-        TOTAL_LIMIT.toFixed(),
-      ],
-    ).catch(refuseOverflow);
+        [
+          id,
+          change.invoiceDate ?? null,
+          change.customerId ?? null,
+          Boolean(change.salesman),
+          change.salesman?.id ?? null,
+          Boolean(change.createdBy),
+          change.createdBy?.label ?? null,
+          Boolean(change.remarks),
+          change.remarks?.text ?? null,
+          TOTAL_LIMIT.toFixed(),
+        ],
+      )
+      .catch(refuseOverflow);
     if (!row?.fits) refuseOverflow({ code: NUMERIC_OVERFLOW });
     this.outbox.announce();
   }

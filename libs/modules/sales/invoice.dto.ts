@@ -31,7 +31,8 @@ export class CustomerBody {
   @IsOptional() @IsString() @MaxLength(40) phone1?: string | null;
   @IsOptional() @IsString() @MaxLength(40) phone2?: string | null;
   /** @example lifecare@shop.com */
-  @IsOptional() @ValidateIf((c: CustomerBody) => c.email !== '') @IsEmail() @MaxLength(200) email?: string | null;
+  @IsOptional() @ValidateIf((c: CustomerBody) => c.email !== '') @IsEmail() @MaxLength(200) email?:
+    string | null;
 }
 
 /** One line of an invoice. */

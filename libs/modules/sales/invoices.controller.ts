@@ -1,4 +1,17 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Put,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiTags, ApiCreatedResponse } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -12,10 +25,18 @@ import { DeleteInvoiceCommand } from './delete-invoice/delete-invoice.command.js
 import { GetInvoiceQuery, type InvoiceDocument } from './get-invoice/get-invoice.query.js';
 import { InvoiceView } from './invoice.dto.js';
 import { InvoicePage, ListInvoicesQuery } from './list-invoices/list-invoices.query.js';
-import { ChangeInvoiceBody, ReplaceInvoiceBody, UpdateInvoiceCommand } from './update-invoice/update-invoice.command.js';
+import {
+  ChangeInvoiceBody,
+  ReplaceInvoiceBody,
+  UpdateInvoiceCommand,
+} from './update-invoice/update-invoice.command.js';
 
 const IfMatch = () =>
-  ApiHeader({ name: 'If-Match', required: false, description: 'The ETag of the version you saw; 412 when it changed' });
+  ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'The ETag of the version you saw; 412 when it changed',
+  });
 
 @ApiTags('sales')
 @Controller('sales/invoices')
@@ -40,7 +61,10 @@ export class InvoicesController {
   @ApiOkResponse({ type: InvoiceView })
   @Errors(400, 401, 403, 404)
   async get(@Param('id', RowId) id: string, @Res() reply: FastifyReply): Promise<void> {
-    sendDocument(reply, await this.queries.execute<GetInvoiceQuery, InvoiceDocument>(new GetInvoiceQuery(id)));
+    sendDocument(
+      reply,
+      await this.queries.execute<GetInvoiceQuery, InvoiceDocument>(new GetInvoiceQuery(id)),
+    );
   }
 
   /** Replaces an invoice; its number stays. */

@@ -22,7 +22,9 @@ export class InvoiceStreamController {
    */
   @Roles('viewer', { openIf: (config) => config.salesPublicRead })
   @Sse('invoices')
-  @EventStream('{"id":31,"invoice_no":"INV-77052","total_amount":920.00,"items":[],"type":"invoice_imported"}')
+  @EventStream(
+    '{"id":31,"invoice_no":"INV-77052","total_amount":920.00,"items":[],"type":"invoice_imported"}',
+  )
   @Errors(401, 403)
   stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Observable<MessageEvent> {
     const id = parseEventId(request.headers['last-event-id']);

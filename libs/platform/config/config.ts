@@ -10,6 +10,7 @@ import {
   Matches,
   Max,
   Min,
+  MaxLength,
   MinLength,
   ValidateIf,
   validateSync,
@@ -33,6 +34,7 @@ export class EnvironmentVariables {
   @IsOptional() @IsEmail({ require_tld: false }) ADMIN_EMAIL?: string;
   @ValidateIf((e: EnvironmentVariables) => e.ADMIN_EMAIL !== undefined)
   @MinLength(10, { message: 'must be set, with at least 10 characters, when ADMIN_EMAIL is' })
+  @MaxLength(200)
   ADMIN_PASSWORD?: string;
   @IsOptional() @IsUrl(URL_OPTIONS) FRONTEND_URL?: string;
   @IsOptional() @MinLength(1) CORS_ORIGINS?: string;

@@ -23,7 +23,10 @@ export class AccessGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [context.getHandler(), context.getClass()]);
+    const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
     if (access?.public) return true;
     if (!access) throw new AppError(403, 'access.denied', 'This route is closed');
 
@@ -39,7 +42,11 @@ export class AccessGuard implements CanActivate {
     actAs(identity.actor);
     request.identity = identity;
     if (!access.roles.includes(identity.role)) {
-      throw new AppError(403, 'access.forbidden', `This needs the role ${access.roles.join(' or ')}; yours is ${identity.role}`);
+      throw new AppError(
+        403,
+        'access.forbidden',
+        `This needs the role ${access.roles.join(' or ')}; yours is ${identity.role}`,
+      );
     }
     return true;
   }

@@ -47,7 +47,12 @@ export function Roles(
 ) {
   const roles = atLeast(minimum, options.also ?? []);
   return applyDecorators(
-    SetMetadata(ACCESS, { public: false, roles, page: options.page ?? false, openIf: options.openIf ?? null } satisfies Access),
+    SetMetadata(ACCESS, {
+      public: false,
+      roles,
+      page: options.page ?? false,
+      openIf: options.openIf ?? null,
+    } satisfies Access),
     ApiExtension('x-roles', roles),
     ApiBearerAuth('bearer'),
     ApiSecurity('api_key'),
@@ -57,7 +62,10 @@ export function Roles(
 
 /** Opens a route to everyone. Only for the public list of DESIGN 6; the architecture test compares. */
 export function Public() {
-  return applyDecorators(SetMetadata(ACCESS, { public: true } satisfies Access), ApiExtension('x-roles', ['public']));
+  return applyDecorators(
+    SetMetadata(ACCESS, { public: true } satisfies Access),
+    ApiExtension('x-roles', ['public']),
+  );
 }
 
 /** The identity that the guard found; null where a setting opened the route and the caller brought none. */

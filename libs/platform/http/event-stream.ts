@@ -7,9 +7,14 @@ import { optionalIdentityOf } from './access.js';
 export function EventStream(example: string) {
   return applyDecorators(
     ApiProduces('text/event-stream'),
-    ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The last id you have; the stream goes on behind it' }),
+    ApiHeader({
+      name: 'Last-Event-ID',
+      required: false,
+      description: 'The last id you have; the stream goes on behind it',
+    }),
     ApiOkResponse({
-      description: 'Unnamed `message` events with `id` and one JSON object as `data`; comments keep the connection alive',
+      description:
+        'Unnamed `message` events with `id` and one JSON object as `data`; comments keep the connection alive',
       schema: { type: 'string', example: `id: stream.42\ndata: ${example}\n\n` },
     }),
   );

@@ -14,10 +14,16 @@ class Health {
 class Readiness {
   @ApiProperty({ enum: ['ready', 'starting', 'unavailable'] }) status: 'ready' | 'starting' | 'unavailable';
   /** Each check: `ok` or what is wrong. */
-  @ApiProperty({ additionalProperties: { type: 'string' }, example: { database: 'ok', queue: 'ok', first_run: 'ok' } })
+  @ApiProperty({
+    additionalProperties: { type: 'string' },
+    example: { database: 'ok', queue: 'ok', first_run: 'ok' },
+  })
   checks: Record<string, string>;
   /** Reported, not failing; null when unknown. */
-  @ApiProperty({ additionalProperties: { type: 'number', nullable: true }, example: { jobs_waiting: 0, outbox_seconds: 0 } })
+  @ApiProperty({
+    additionalProperties: { type: 'number', nullable: true },
+    example: { jobs_waiting: 0, outbox_seconds: 0 },
+  })
   lag: Record<string, number | null>;
 }
 

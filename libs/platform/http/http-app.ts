@@ -11,11 +11,10 @@ import { Config } from '../config/config.js';
 import { NestLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { LOGGER } from '../observability/observability.module.js';
-import { currentContext, runInContext } from '../observability/request-context.js';
+import { runInContext } from '../observability/request-context.js';
 import { parseJsonBody } from './json-body.js';
 import { mountDocs } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
-import { problemOf, toAppError } from './problem.js';
 import { validationPipe } from './validation.pipe.js';
 
 const MIB = 1024 * 1024;
@@ -24,7 +23,17 @@ const STREAMED_TYPES = ['application/x-ndjson', 'text/csv'];
 const CORRELATION_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
 /** Routes that stand outside of `/api`. */
-const UNPREFIXED = ['/', 'sign-in', 'sign-out', 'metrics', 'app/settings', 'workflow/*path', 'health', 'health/*path', 'api/health'];
+const UNPREFIXED = [
+  '/',
+  'sign-in',
+  'sign-out',
+  'metrics',
+  'app/settings',
+  'workflow/*path',
+  'health',
+  'health/*path',
+  'api/health',
+];
 
 /** Options that the running API and the OpenAPI document generator must share. */
 export const adapter = (config?: Config) =>
@@ -70,18 +79,17 @@ export async function createHttpApp(
     hsts: config.publicUrl.startsWith('https:'),
   });
   if (config.corsOrigins.length > 0) {
-    await app.register(cors, { origin: [...config.corsOrigins], credentials: true, exposedHeaders: ['etag', 'x-correlation-id'] });
+    await app.register(cors, {
+      origin: [...config.corsOrigins],
+      credentials: true,
+      exposedHeaders: ['etag', 'x-correlation-id'],
+    });
   }
   parseBodies(fastify);
   withPrefix(app);
   app.useGlobalPipes(validationPipe());
   app.useGlobalFilters(new ProblemFilter(app.get(LOGGER)));
   mountDocs(app, options.docsPage ?? true);
-  // Answers what fails before Nest is reached (a body over the limit, a malformed URL).
-  fastify.setErrorHandler((error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
-    const problem = problemOf(toAppError(error), currentContext().correlationId);
-    void reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
-  });
   return app;
 }
 
@@ -97,7 +105,8 @@ function observeRequests(fastify: FastifyInstance, metrics: Metrics, logger: Log
     const { statusCode: status } = reply;
     metrics.httpDuration.observe({ method: request.method, route, status }, reply.elapsedTime / 1000);
     const line = { method: request.method, route, status, ms: Math.round(reply.elapsedTime) };
-    if (status >= 500 || (request.method !== 'GET' && request.method !== 'HEAD')) logger.info(line, 'request');
+    if (status >= 500 || (request.method !== 'GET' && request.method !== 'HEAD'))
+      logger.info(line, 'request');
     else logger.debug(line, 'request');
     done();
   });
@@ -108,7 +117,11 @@ function parseBodies(fastify: FastifyInstance): void {
   fastify.addContentTypeParser(
     ['application/json', 'application/*+json'],
     { parseAs: 'buffer' },
-    (request: FastifyRequest & { rawBody?: Buffer }, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
+    (
+      request: FastifyRequest & { rawBody?: Buffer },
+      body: Buffer,
+      done: (error: Error | null, value?: unknown) => void,
+    ) => {
       request.rawBody = body;
       try {
         done(null, body.length === 0 ? undefined : parseJsonBody(body.toString('utf8')));
@@ -123,7 +136,8 @@ function parseBodies(fastify: FastifyInstance): void {
     (_request: FastifyRequest, body: string, done: (error: Error | null, value?: unknown) => void) =>
       done(null, Object.fromEntries(new URLSearchParams(body))),
   );
-  fastify.addContentTypeParser(STREAMED_TYPES, (_request: FastifyRequest, payload: unknown, done: (e: null, v: unknown) => void) =>
-    done(null, payload),
+  fastify.addContentTypeParser(
+    STREAMED_TYPES,
+    (_request: FastifyRequest, payload: unknown, done: (e: null, v: unknown) => void) => done(null, payload),
   );
 }

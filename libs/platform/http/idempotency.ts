@@ -51,18 +51,32 @@ export class Idempotency {
         [place],
       );
       if (!lock?.free) {
-        throw new AppError(409, 'idempotency.in_flight', 'A request with this Idempotency-Key is being worked on; ask again in a moment', {
-          headers: { 'retry-after': '1' },
-        });
+        throw new AppError(
+          409,
+          'idempotency.in_flight',
+          'A request with this Idempotency-Key is being worked on; ask again in a moment',
+          {
+            headers: { 'retry-after': '1' },
+          },
+        );
       }
-      const known = await this.db.first<{ operation: string; body_hash: string; status: number; body: string }>(
+      const known = await this.db.first<{
+        operation: string;
+        body_hash: string;
+        status: number;
+        body: string;
+      }>(
         `select operation, body_hash, status, body from platform.idempotency_answer
          where identity = $1 and key = $2 and created_at > platform.now() - interval '24 hours'`,
         [identity, key],
       );
       if (known) {
         if (known.operation !== operation || known.body_hash !== bodyHash) {
-          throw new AppError(422, 'idempotency.key_reused', 'This Idempotency-Key was used for another request; make a new one');
+          throw new AppError(
+            422,
+            'idempotency.key_reused',
+            'This Idempotency-Key was used for another request; make a new one',
+          );
         }
         return { status: known.status, body: JSON.parse(this.cipher.decrypt(known.body, place)) as unknown };
       }
@@ -72,7 +86,14 @@ export class Idempotency {
          values ($1, $2, $3, $4, $5, $6, platform.now())
          on conflict (identity, key) do update set operation = excluded.operation, body_hash = excluded.body_hash,
            status = excluded.status, body = excluded.body, created_at = excluded.created_at`,
-        [identity, key, operation, bodyHash, answer.status, this.cipher.encrypt(JSON.stringify(answer.body ?? null), place)],
+        [
+          identity,
+          key,
+          operation,
+          bodyHash,
+          answer.status,
+          this.cipher.encrypt(JSON.stringify(answer.body ?? null), place),
+        ],
       );
       return answer;
     });
@@ -89,7 +110,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const request = http.getRequest<FastifyRequest & { rawBody?: Buffer }>();
     if (request.headers['idempotency-key'] === undefined) return next.handle();
     const reply = http.getResponse<FastifyReply>();
-    const hash = createHash('sha256').update(request.rawBody ?? '').digest('hex');
+    const hash = createHash('sha256')
+      .update(request.rawBody ?? '')
+      .digest('hex');
     return defer(() =>
       from(
         this.idempotency.once(request, hash, async () => ({

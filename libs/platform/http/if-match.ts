@@ -14,4 +14,8 @@ export function expectedVersion(request: FastifyRequest): string | null {
 }
 
 export const preconditionFailed = () =>
-  new AppError(412, 'request.precondition_failed', 'It was changed meanwhile. Read it again and repeat your change.');
+  new AppError(
+    412,
+    'request.precondition_failed',
+    'It was changed meanwhile. Read it again and repeat your change.',
+  );

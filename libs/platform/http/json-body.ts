@@ -23,7 +23,8 @@ export function parseJsonBody(text: string): unknown {
 }
 
 function inspect(value: unknown, path: string, depth: number): void {
-  if (depth > MAX_DEPTH) throw invalid({ [path.slice(0, 60)]: [`is nested deeper than ${MAX_DEPTH} levels`] });
+  if (depth > MAX_DEPTH)
+    throw invalid({ [path.slice(0, 60)]: [`is nested deeper than ${MAX_DEPTH} levels`] });
   if (typeof value === 'string') {
     if (value.includes('\0')) throw invalid({ [path || 'body']: ['must not contain a NUL character'] });
   } else if (typeof value === 'number') {
@@ -33,7 +34,8 @@ function inspect(value: unknown, path: string, depth: number): void {
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, item] of Object.entries(value)) {
       const at = path ? `${path}.${key}` : key;
-      if (key === '__proto__' || key.includes('\0')) throw invalid({ [at]: ['is not a field of this request'] });
+      if (key === '__proto__' || key.includes('\0'))
+        throw invalid({ [at]: ['is not a field of this request'] });
       inspect(item, at, depth + 1);
     }
   }
@@ -41,11 +43,9 @@ function inspect(value: unknown, path: string, depth: number): void {
 
 function refuseLongNumbers(value: unknown, path: string): void {
   if (isLosslessNumber(value)) {
-    const digits = value.value
-      .replace(/e.*$/i, '')
-      .replace(/[-.]/g, '')
-      .replace(/^0+/, '');
-    if (digits.length > MAX_DIGITS) throw invalid({ [path || 'body']: [`has more than ${MAX_DIGITS} significant digits`] });
+    const digits = value.value.replace(/e.*$/i, '').replace(/[-.]/g, '').replace(/^0+/, '');
+    if (digits.length > MAX_DIGITS)
+      throw invalid({ [path || 'body']: [`has more than ${MAX_DIGITS} significant digits`] });
   } else if (Array.isArray(value)) {
     value.forEach((item, index) => refuseLongNumbers(item, `${path}[${index}]`));
   } else if (typeof value === 'object' && value !== null) {

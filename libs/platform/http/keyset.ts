@@ -1,18 +1,5 @@
-import { Type } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { invalid } from '../errors/app-error.js';
-
-export const DEFAULT_LIMIT = 50;
-export const MAX_LIMIT = 200;
-
-/** Query of every keyset list. */
-export class KeysetQuery {
-  /** How many rows to answer with. */
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(MAX_LIMIT) limit: number = DEFAULT_LIMIT;
-
-  /** Where to go on: `next_cursor` of the page before. */
-  @IsOptional() @IsString() @MaxLength(500) cursor?: string;
-}
+import { sqlState } from '../persistence/database.js';
 
 /** `{data, page}` as every list outside of the seeds answers. */
 export interface KeysetPage<Row> {
@@ -32,8 +19,10 @@ export function encodeCursor(list: string, ...position: (string | number)[]): st
 export function decodeCursor(list: string, cursor: string, size: number): string[] {
   try {
     const [name, ...position] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
-    const fits = position.length === size && position.every((v) => typeof v === 'string' || typeof v === 'number');
-    if (name === list && fits && encodeCursor(list, ...(position as string[])) === cursor) return position.map(String);
+    const fits =
+      position.length === size && position.every((v) => typeof v === 'string' || typeof v === 'number');
+    if (name === list && fits && encodeCursor(list, ...(position as string[])) === cursor)
+      return position.map(String);
   } catch {
     // Falls through: what does not parse is not ours.
   }
@@ -41,8 +30,29 @@ export function decodeCursor(list: string, cursor: string, size: number): string
 }
 
 /** Cuts the one row too many that was asked for to learn whether a next page exists. */
-export function keysetPage<Row>(rows: Row[], limit: number, cursorOf: (last: Row) => string): KeysetPage<Row> {
+export function keysetPage<Row>(
+  rows: Row[],
+  limit: number,
+  cursorOf: (last: Row) => string,
+): KeysetPage<Row> {
   const data = rows.slice(0, limit);
   const last = data.at(-1);
   return { data, page: { next_cursor: rows.length > limit && last ? cursorOf(last) : null, limit } };
+}
+
+/**
+ * Runs a list's query. A cursor that has the right shape but positions that PostgreSQL cannot read (its data
+ * exceptions, class 22) was made by hand: 400, not 500.
+ */
+export async function refusingForgedCursor<T>(
+  cursor: string | undefined,
+  query: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    if (cursor !== undefined && sqlState(error)?.startsWith('22'))
+      throw invalid({ cursor: ['is not a cursor of this list'] });
+    throw error;
+  }
 }

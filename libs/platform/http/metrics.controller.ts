@@ -33,7 +33,8 @@ export class MetricsController {
   }
 }
 
-const count = async (db: Database, sql: string) => Number((await db.first<{ count: string }>(sql))?.count ?? 0);
+const count = async (db: Database, sql: string) =>
+  Number((await db.first<{ count: string }>(sql))?.count ?? 0);
 
 /** A value that cannot be measured is NaN, which Prometheus takes for "unknown", and does not hide the others. */
 const orUnknown = (value: Promise<number>) => value.catch(() => Number.NaN);

@@ -21,7 +21,8 @@ const PLAIN = /^[+-]?(\d+)(?:\.(\d+))?$/;
  * Never goes through a float: a number's shortest text is exact up to 15 significant digits.
  */
 export function readDecimal(value: unknown, rule: DecimalRule): { text: string } | { problem: string } {
-  if (typeof value !== 'number' && typeof value !== 'string') return { problem: 'must be a number or a decimal string' };
+  if (typeof value !== 'number' && typeof value !== 'string')
+    return { problem: 'must be a number or a decimal string' };
   const text = String(value).trim();
   const match = PLAIN.exec(/e/i.test(text) && typeof value === 'number' ? expand(value) : text);
   if (!match?.[1]) return { problem: 'must be a number or a decimal string' };

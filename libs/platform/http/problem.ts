@@ -36,10 +36,18 @@ const TITLES: Record<number, string> = {
 /** Fastify's own refusals, in our words. */
 const FASTIFY: Record<string, [status: number, code: string, message: string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: [413, 'request.too_large', 'The body is larger than this route takes'],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: [415, 'request.unsupported_type', 'This Content-Type is not taken here; see /docs'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    415,
+    'request.unsupported_type',
+    'This Content-Type is not taken here; see /docs',
+  ],
   FST_ERR_CTP_EMPTY_JSON_BODY: [400, 'request.not_json', 'The body is empty; send a JSON object'],
   FST_ERR_CTP_INVALID_JSON_BODY: [400, 'request.not_json', 'The body is not valid JSON'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'request.torn', 'The body is shorter or longer than Content-Length says'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    400,
+    'request.torn',
+    'The body is shorter or longer than Content-Length says',
+  ],
 };
 
 /** @returns an error for the caller; everything unforeseen becomes a 500 without internals */
@@ -53,17 +61,30 @@ export function toAppError(error: unknown): AppError {
     return new AppError(statusCode, 'request.refused', TITLES[statusCode] ?? 'The request was refused');
   }
   if (isConnectionLost(error)) {
-    return new AppError(503, 'database.unavailable', 'The database does not answer; try again in a few seconds', {
-      headers: { 'retry-after': '2' },
-    });
+    return new AppError(
+      503,
+      'database.unavailable',
+      'The database does not answer; try again in a few seconds',
+      {
+        headers: { 'retry-after': '2' },
+      },
+    );
   }
-  return new AppError(500, 'internal.unexpected', 'Something went wrong here. Give the correlation id to your administrator.');
+  return new AppError(
+    500,
+    'internal.unexpected',
+    'Something went wrong here. Give the correlation id to your administrator.',
+  );
 }
 
 function fromHttpException(error: HttpException): AppError {
   const status = error.getStatus();
   const code = { 404: 'request.no_route', 429: 'request.too_many' }[status] ?? 'request.refused';
-  return new AppError(status, code, status === 404 ? 'There is nothing at this address; see /docs' : error.message);
+  return new AppError(
+    status,
+    code,
+    status === 404 ? 'There is nothing at this address; see /docs' : error.message,
+  );
 }
 
 export function problemOf(error: AppError, correlationId: string): Problem {
@@ -76,7 +97,10 @@ export function problemOf(error: AppError, correlationId: string): Problem {
     success: false,
     code: error.code,
     message: error.message,
-    detail: fields.length > 0 ? fields.map(([path, messages]) => `${path} ${messages.join(', ')}`).join('; ') : error.message,
+    detail:
+      fields.length > 0
+        ? fields.map(([path, messages]) => `${path} ${messages.join(', ')}`).join('; ')
+        : error.message,
     ...(error.options.errors && { errors: error.options.errors }),
     ...error.options.extra,
     correlation_id: correlationId,

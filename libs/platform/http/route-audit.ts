@@ -13,7 +13,9 @@ export class RouteAudit implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const controllers = this.discovery.getControllers().flatMap(({ metatype }) => (metatype ? [metatype] : []));
+    const controllers = this.discovery
+      .getControllers()
+      .flatMap(({ metatype }) => (metatype ? [metatype] : []));
     const open = controllers.flatMap((controller) => this.unguarded(controller as new () => object));
     if (open.length > 0) throw new Error(`routes without @Roles or @Public: ${open.join(', ')}`);
   }

@@ -23,7 +23,9 @@ export function fieldErrors(errors: readonly ValidationError[], parent = ''): Fi
         ? `${parent}.${error.property}`
         : error.property;
     const messages = Object.entries(error.constraints ?? {}).map(([rule, message]) =>
-      rule === 'whitelistValidation' ? 'is not a field of this request' : message.replace(`${error.property} `, ''),
+      rule === 'whitelistValidation'
+        ? 'is not a field of this request'
+        : message.replace(`${error.property} `, ''),
     );
     if (messages.length > 0) found[path] = messages;
     Object.assign(found, fieldErrors(error.children ?? [], path));

@@ -2,7 +2,16 @@ import type { LoggerService } from '@nestjs/common';
 import { type Logger, pino } from 'pino';
 import { currentContext } from './request-context.js';
 
-const SECRET_FIELDS = ['authorization', 'cookie', 'x-api-key', 'password', 'token', 'ticket', 'secret', 'key'];
+const SECRET_FIELDS = [
+  'authorization',
+  'cookie',
+  'x-api-key',
+  'password',
+  'token',
+  'ticket',
+  'secret',
+  'key',
+];
 
 /** JSON lines on standard output; each carries the correlation id of the request or job that wrote it. */
 export function createLogger(name: string, level: string): Logger {

@@ -16,7 +16,11 @@ export class Cipher {
     const iv = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', first.key, iv).setAAD(Buffer.from(place));
     const data = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
-    return ['v1', first.id, ...[iv, cipher.getAuthTag(), data].map((part) => part.toString('base64url'))].join('.');
+    return [
+      'v1',
+      first.id,
+      ...[iv, cipher.getAuthTag(), data].map((part) => part.toString('base64url')),
+    ].join('.');
   }
 
   /** @throws when the key is not known any more, the text was altered, or it belongs to another place. */

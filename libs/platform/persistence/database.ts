@@ -130,11 +130,15 @@ export function sqlState(error: unknown): string | undefined {
   return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) ? state : undefined;
 }
 
-const CONNECTION_LOST = /ECONNREFUSED|ECONNRESET|EPIPE|Connection terminated|timeout exceeded when trying|Client has encountered/;
+const CONNECTION_LOST =
+  /ECONNREFUSED|ECONNRESET|EPIPE|Connection terminated|timeout exceeded when trying|Client has encountered/;
 
 /** True when the database could not be reached or went away: the same call may work in a moment. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined) return state.startsWith('08') || state.startsWith('57P') || state === '53300';
-  return error instanceof Error && CONNECTION_LOST.test(`${error.message} ${String((error as { code?: string }).code)}`);
+  return (
+    error instanceof Error &&
+    CONNECTION_LOST.test(`${error.message} ${String((error as { code?: string }).code)}`)
+  );
 }

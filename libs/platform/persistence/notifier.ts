@@ -61,13 +61,19 @@ export class Notifier implements OnApplicationShutdown {
     this.pending.clear();
     if (this.stopped) return;
     this.db
-      .detached(() => this.db.query('select pg_notify(channel, $2) from unnest($1::text[]) channel', [channels, '']))
+      .detached(() =>
+        this.db.query('select pg_notify(channel, $2) from unnest($1::text[]) channel', [channels, '']),
+      )
       .catch((error: unknown) => this.logger.warn({ err: error }, 'a notice could not be sent'));
   }
 
   private async connect(): Promise<void> {
     while (!this.stopped) {
-      const client = new Client({ connectionString: this.config.databaseUrl, application_name: 'instep-listen', keepAlive: true });
+      const client = new Client({
+        connectionString: this.config.databaseUrl,
+        application_name: 'instep-listen',
+        keepAlive: true,
+      });
       client.on('error', () => undefined);
       try {
         await client.connect();

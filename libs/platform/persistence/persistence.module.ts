@@ -35,7 +35,8 @@ const POOL_SIZE = 20;
     {
       provide: Database,
       inject: [getDataSourceToken()],
-      useFactory: (source: DataSource) => new Database(source, (source.driver as unknown as { master: Pool }).master),
+      useFactory: (source: DataSource) =>
+        new Database(source, (source.driver as unknown as { master: Pool }).master),
     },
     Notifier,
     Cipher,

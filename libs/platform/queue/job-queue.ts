@@ -44,7 +44,13 @@ export class JobQueue {
   }
 
   async addBulk(
-    entries: { job: JobDefinition<object>; data: object; id?: string; delayMs?: number; context?: RequestContext }[],
+    entries: {
+      job: JobDefinition<object>;
+      data: object;
+      id?: string;
+      delayMs?: number;
+      context?: RequestContext;
+    }[],
   ): Promise<void> {
     for (const name of QUEUES) {
       const jobs = entries

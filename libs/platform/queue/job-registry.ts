@@ -17,7 +17,8 @@ export class JobRegistry implements OnModuleInit {
 
   onModuleInit(): void {
     const found = this.discovery.getProviders().flatMap((provider) => {
-      const job = provider.metatype && (Reflect.getMetadata(HANDLES_JOB, provider.metatype) as string | undefined);
+      const job =
+        provider.metatype && (Reflect.getMetadata(HANDLES_JOB, provider.metatype) as string | undefined);
       return job ? [{ job, handler: provider.instance as JobHandler<object> }] : [];
     });
     this.handlers = matchHandlers(definedJobs(), found);

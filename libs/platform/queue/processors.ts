@@ -29,7 +29,10 @@ abstract class RegistryProcessor extends WorkerHost {
 
   @OnWorkerEvent('failed')
   onFailed(job: Job | undefined, error: Error): void {
-    this.logger.error({ err: error, job: job?.name, id: job?.id, attempt: job?.attemptsMade }, 'a job failed');
+    this.logger.error(
+      { err: error, job: job?.name, id: job?.id, attempt: job?.attemptsMade },
+      'a job failed',
+    );
   }
 }
 

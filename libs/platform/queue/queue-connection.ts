@@ -28,7 +28,9 @@ export class QueueConnection implements OnApplicationShutdown {
   async open(): Promise<ConnectionOptions> {
     if (this.config.redisUrl) {
       this.redis = new Redis(this.config.redisUrl, { maxRetriesPerRequest: null });
-      this.redis.on('error', (error) => this.logger.warn({ err: error }, 'the queue lost its Redis connection'));
+      this.redis.on('error', (error) =>
+        this.logger.warn({ err: error }, 'the queue lost its Redis connection'),
+      );
       return this.redis;
     }
     setDefaultBackendFactory(createPostgresBackend as never);
@@ -41,7 +43,9 @@ export class QueueConnection implements OnApplicationShutdown {
       keepAlive: true,
     });
     this.pool.setMaxListeners(0);
-    this.pool.on('error', (error) => this.logger.warn({ err: error }, 'the queue lost a database connection'));
+    this.pool.on('error', (error) =>
+      this.logger.warn({ err: error }, 'the queue lost a database connection'),
+    );
     const client = await this.pool.connect();
     try {
       await runMigrations(client as never, 'bullmq');

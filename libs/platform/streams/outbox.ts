@@ -18,7 +18,14 @@ export class Outbox {
       'outbox.publish',
       `insert into platform.outbox (topic, type, aggregate_id, body, context, sequenced) values ($1, $2, $3, $4, $5, $6)
        on conflict (topic, aggregate_id, xid) do nothing`,
-      [topic.name, type, aggregateId, body && JSON.stringify(body), JSON.stringify(currentContext()), topic.stream === null],
+      [
+        topic.name,
+        type,
+        aggregateId,
+        body && JSON.stringify(body),
+        JSON.stringify(currentContext()),
+        topic.stream === null,
+      ],
     );
     this.announce();
   }

@@ -1,15 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Inject, Injectable, type OnApplicationBootstrap, type BeforeApplicationShutdown } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type BeforeApplicationShutdown,
+} from '@nestjs/common';
 import { Client } from 'pg';
 import type { Logger } from 'pino';
 import { Config } from '../config/config.js';
 import { LOGGER } from '../observability/observability.module.js';
 import type { RequestContext } from '../observability/request-context.js';
+import { LOCKS } from '../persistence/locks.js';
 import { Notifier } from '../persistence/notifier.js';
 import { JobQueue } from '../queue/job-queue.js';
 import { type DomainEvent, type Topic, streamTopics, subscribersOf } from './topic.js';
 
-const LOCK = 4_711_002;
 const BATCH = 1000;
 /** Commits that follow closely are numbered together. */
 const GATHER_MS = 5;
@@ -65,7 +70,8 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
         this.logger.info('this worker sequences events now');
         await this.work(client);
       } catch (error) {
-        if (!this.stopped) this.logger.warn({ err: error }, 'the sequencer lost its connection; starting again');
+        if (!this.stopped)
+          this.logger.warn({ err: error }, 'the sequencer lost its connection; starting again');
         await sleep(this.stopped ? 0 : 300);
       } finally {
         await client.end().catch(() => undefined);
@@ -78,7 +84,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     while (!this.stopped) {
       await client.query(`set lock_timeout = '1s'`);
       try {
-        await client.query('select pg_advisory_lock($1)', [LOCK]);
+        await client.query('select pg_advisory_lock($1)', [LOCKS.sequencer]);
         await client.query(`set lock_timeout = '0'`);
         return true;
       } catch (error) {
@@ -153,7 +159,12 @@ function jobsOf(row: OutboxRow) {
     body: row.body === null ? null : (JSON.parse(row.body) as unknown),
   };
   const context = row.context ?? undefined;
-  return subscribersOf(row.topic).map(({ job }) => ({ job, data: event, id: `${job.name}-${row.id}`, ...(context && { context }) }));
+  return subscribersOf(row.topic).map(({ job }) => ({
+    job,
+    data: event,
+    id: `${job.name}-${row.id}`,
+    ...(context && { context }),
+  }));
 }
 
 /** `render` is a constant of the code, checked when the topic was defined. */

@@ -1,5 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import { Inject, Injectable, type BeforeApplicationShutdown, type MessageEvent, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type MessageEvent,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Observable } from 'rxjs';
 import { Config } from '../config/config.js';
@@ -129,14 +135,17 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
 
   private async framesAfter(channel: Channel, stream: string, seq: number): Promise<Frame[]> {
     const first = channel.tail[0]?.seq;
-    if (first !== undefined && seq + 1 >= first) return channel.tail.slice(seq + 1 - first, seq + 1 - first + PAGE);
+    if (first !== undefined && seq + 1 >= first)
+      return channel.tail.slice(seq + 1 - first, seq + 1 - first + PAGE);
     return (await this.log.after(new Map([[stream, seq]]), PAGE)).map(frameOf);
   }
 
   private pump(): void {
     this.pumpAgain = true;
     this.pumping ??= this.drainLog()
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'the event log could not be read; trying again'))
+      .catch((error: unknown) =>
+        this.logger.warn({ err: error }, 'the event log could not be read; trying again'),
+      )
       .finally(() => (this.pumping = undefined));
   }
 
@@ -184,7 +193,9 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
       }
     }
     if (owners.size > 0) {
-      this.cutRevoked([...owners]).catch((error: unknown) => this.logger.warn({ err: error }, 'readers could not be checked'));
+      this.cutRevoked([...owners]).catch((error: unknown) =>
+        this.logger.warn({ err: error }, 'readers could not be checked'),
+      );
     }
   }
 
@@ -203,7 +214,12 @@ function frameOf({ stream, seq, body, last }: LoggedEvent): Frame {
 
 /** Tells a reader that events before this point are not kept any more: it should read the list again. */
 const resetTo = (stream: string, seq: number): Frame =>
-  frameOf({ stream, seq, body: '{"reset":true,"message":"Earlier events are no longer kept. Read the list again."}', last: false });
+  frameOf({
+    stream,
+    seq,
+    body: '{"reset":true,"message":"Earlier events are no longer kept. Read the list again."}',
+    last: false,
+  });
 
 function remember(channel: Channel, frame: Frame): void {
   channel.tail.push(frame);

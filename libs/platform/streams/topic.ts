@@ -35,7 +35,8 @@ const IDENTIFIER = /^[a-z_]+\.[a-z_]+$/;
 /** Declares a topic at import time. Names are constants of the code, never input. */
 export function defineTopic(name: string, options: { stream?: string; render?: string } = {}): Topic {
   if (topics.has(name)) throw new Error(`topic "${name}" is defined twice`);
-  if (options.render && !IDENTIFIER.test(options.render)) throw new Error(`"${options.render}" is not schema.function`);
+  if (options.render && !IDENTIFIER.test(options.render))
+    throw new Error(`"${options.render}" is not schema.function`);
   const topic: Topic = { name, stream: options.stream ?? null, render: options.render ?? null };
   topics.set(name, topic);
   return topic;
@@ -47,4 +48,5 @@ export function subscribe(topic: Topic, job: JobDefinition<DomainEvent>): void {
 }
 
 export const streamTopics = (): Topic[] => [...topics.values()].filter((topic) => topic.stream !== null);
-export const subscribersOf = (topic: string): Subscriber[] => subscribers.filter((s) => s.topic.name === topic);
+export const subscribersOf = (topic: string): Subscriber[] =>
+  subscribers.filter((s) => s.topic.name === topic);

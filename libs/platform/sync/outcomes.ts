@@ -20,7 +20,11 @@ export class Outcomes {
   constructor(private readonly db: Database) {}
 
   /** Writes a set of outcomes in the page's transaction, in one statement. */
-  async record(sessionId: string, entity: string, outcomes: Pick<Outcome, 'outcome' | 'record' | 'line' | 'reason'>[]): Promise<void> {
+  async record(
+    sessionId: string,
+    entity: string,
+    outcomes: Pick<Outcome, 'outcome' | 'record' | 'line' | 'reason'>[],
+  ): Promise<void> {
     if (outcomes.length === 0) return;
     await this.db.execute(
       `insert into platform.session_outcome (session_id, entity, outcome, record, line, reason)
@@ -37,7 +41,12 @@ export class Outcomes {
   }
 
   /** In order of writing, after a given id. Without a filter: all but `created`, since those are seen in the lists. */
-  async list(sessionId: string, outcome: RecordOutcome | 'rejected' | null, after: string, limit: number): Promise<Outcome[]> {
+  async list(
+    sessionId: string,
+    outcome: RecordOutcome | 'rejected' | null,
+    after: string,
+    limit: number,
+  ): Promise<Outcome[]> {
     return this.db.query<Outcome>(
       `select id, entity, outcome, record, line::float8, reason, platform.iso(created_at) as created_at
        from platform.session_outcome

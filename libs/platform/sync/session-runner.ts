@@ -53,7 +53,10 @@ export class SessionRunner implements JobHandler<RunSessionData>, OnModuleInit {
       } catch (error) {
         // Nothing is lost with the connection: the checkpoint says where to go on.
         if (!isConnectionLost(error) || signal.aborted) throw error;
-        this.logger.warn({ err: error, session_id: sessionId }, 'a session lost its database connection; going on soon');
+        this.logger.warn(
+          { err: error, session_id: sessionId },
+          'a session lost its database connection; going on soon',
+        );
         await sleep(RETRY_MS);
       }
     }
@@ -140,14 +143,21 @@ export class SessionRunner implements JobHandler<RunSessionData>, OnModuleInit {
       if (error instanceof LeaseLost || (error as Error).name === 'AbortError') return;
       this.logger.error({ err: error, session_id: lease.sessionId }, 'a session failed');
       const reason =
-        error instanceof SessionFailure ? error.message : 'An internal error stopped it; the log has the details.';
+        error instanceof SessionFailure
+          ? error.message
+          : 'An internal error stopped it; the log has the details.';
       await this.end(lease, session, 'failed', reason);
     } catch (lost) {
       if (!(lost instanceof LeaseLost)) throw lost;
     }
   }
 
-  private async end(lease: Lease, session: SessionView, state: 'cancelled' | 'failed', error: string | null): Promise<void> {
+  private async end(
+    lease: Lease,
+    session: SessionView,
+    state: 'cancelled' | 'failed',
+    error: string | null,
+  ): Promise<void> {
     await this.db.tx(async () => {
       await this.works.get(session.kind)?.cleanUp?.(lease.sessionId);
       await this.store.finish(lease, state, error);

@@ -61,7 +61,14 @@ export class SessionStore {
       const row = await this.db.first<{ id: string }>(
         `insert into platform.session (kind, trigger, requested_by, correlation_id, connection_id, params, created_at)
          values ($1, $2, $3, $4, $5, $6, platform.now()) returning id`,
-        [session.kind, session.trigger, actor.label, correlationId, session.connectionId ?? null, session.params ?? {}],
+        [
+          session.kind,
+          session.trigger,
+          actor.label,
+          correlationId,
+          session.connectionId ?? null,
+          session.params ?? {},
+        ],
       );
       const id = row?.id ?? '';
       await this.db.execute(
@@ -91,7 +98,13 @@ export class SessionStore {
          order by created_at desc, id desc limit $5) p
        cross join lateral (${SESSION_SQL} where s.id = p.id) v
        order by p.created_at desc, p.id desc`,
-      [filter.state ?? null, filter.kind ?? null, filter.after?.createdAt ?? null, filter.after?.id ?? null, limit],
+      [
+        filter.state ?? null,
+        filter.kind ?? null,
+        filter.after?.createdAt ?? null,
+        filter.after?.id ?? null,
+        limit,
+      ],
     );
   }
 
@@ -146,9 +159,10 @@ export class SessionStore {
   }
 
   async params(sessionId: string): Promise<Record<string, unknown>> {
-    const row = await this.db.first<{ params: Record<string, unknown> }>('select params from platform.session where id = $1', [
-      sessionId,
-    ]);
+    const row = await this.db.first<{ params: Record<string, unknown> }>(
+      'select params from platform.session where id = $1',
+      [sessionId],
+    );
     return row?.params ?? {};
   }
 
@@ -176,11 +190,10 @@ export class SessionStore {
       [lease.sessionId, lease.owner, lease.epoch, page.progress, page.total ?? null, ...counts],
     );
     if (moved === 0) throw new LeaseLost();
-    await this.db.execute('update platform.session_entity set checkpoint = $3 where session_id = $1 and entity = $2', [
-      lease.sessionId,
-      page.entity,
-      page.checkpoint,
-    ]);
+    await this.db.execute(
+      'update platform.session_entity set checkpoint = $3 where session_id = $1 and entity = $2',
+      [lease.sessionId, page.entity, page.checkpoint],
+    );
     await this.announce(lease.sessionId);
   }
 
@@ -221,7 +234,10 @@ export class SessionStore {
   }
 
   async isCancelling(id: string): Promise<boolean> {
-    const row = await this.db.first(`select 1 as yes from platform.session where id = $1 and state = 'cancelling'`, [id]);
+    const row = await this.db.first(
+      `select 1 as yes from platform.session where id = $1 and state = 'cancelling'`,
+      [id],
+    );
     return row !== undefined;
   }
 

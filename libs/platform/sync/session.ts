@@ -2,7 +2,17 @@ import type { JobDefinition } from '../queue/job.js';
 import { defineJob } from '../queue/job.js';
 import { defineTopic } from '../streams/topic.js';
 
-export const SESSION_KINDS = ['full', 'incremental', 'deep', 'manual', 'push', 'bulk', 'import', 'audit', 'undo'] as const;
+export const SESSION_KINDS = [
+  'full',
+  'incremental',
+  'deep',
+  'manual',
+  'push',
+  'bulk',
+  'import',
+  'audit',
+  'undo',
+] as const;
 export type SessionKind = (typeof SESSION_KINDS)[number];
 
 export const SESSION_STATES = [

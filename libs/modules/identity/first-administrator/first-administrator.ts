@@ -5,10 +5,8 @@ import { Config } from '#platform/config/config.js';
 import { LOGGER } from '#platform/observability/observability.module.js';
 import { SYSTEM, runInContext } from '#platform/observability/request-context.js';
 import { Database } from '#platform/persistence/database.js';
+import { LOCKS } from '#platform/persistence/locks.js';
 import { Passwords } from '../passwords.js';
-
-/** One lock for all processes that start together. */
-const LOCK = 4_711_002;
 
 /** Makes the configured first administrator while there is nobody at all; never touches a user that exists. */
 @Injectable()
@@ -34,7 +32,7 @@ export class FirstAdministrator implements OnApplicationBootstrap {
   }
 
   private async create(email: string, passwordHash: string): Promise<void> {
-    await this.db.query('select pg_advisory_xact_lock($1)', [LOCK]);
+    await this.db.query('select pg_advisory_xact_lock($1)', [LOCKS.firstAdministrator]);
     if (!(await this.nobody())) return;
     const row = await this.db.first<{ id: string }>(
       `insert into identity."user" (email, name, role, password_hash) values ($1, 'Administrator', 'admin', $2) returning id`,

@@ -2,14 +2,15 @@ import { ApiProperty } from '@nestjs/swagger';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import {
   type KeysetPage,
-  KeysetQuery,
   decodeCursor,
   encodeCursor,
   keysetPage,
+  refusingForgedCursor,
 } from '#platform/http/keyset.js';
+import { KeysetQuery } from '#platform/http/keyset.query.js';
 import { IsRealDate } from '#platform/http/real-date.js';
 import { Database } from '#platform/persistence/database.js';
-import { refusingForgedCursor } from '../forged-cursor.js';
+
 import { IfGiven } from '../if-given.js';
 import { PagePosition } from '../page-position.dto.js';
 import { OneLine } from '../text-rules.js';

@@ -2,13 +2,14 @@ import { ApiProperty } from '@nestjs/swagger';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import {
   type KeysetPage,
-  KeysetQuery,
   decodeCursor,
   encodeCursor,
   keysetPage,
+  refusingForgedCursor,
 } from '#platform/http/keyset.js';
+import { KeysetQuery } from '#platform/http/keyset.query.js';
 import { Database } from '#platform/persistence/database.js';
-import { refusingForgedCursor } from '../forged-cursor.js';
+
 import { PagePosition } from '../page-position.dto.js';
 import { USER_COLUMNS, UserRow } from '../user.dto.js';
 

@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { IsIn, IsOptional } from 'class-validator';
 import { stringify } from 'csv-stringify/sync';
-import { KeysetQuery, decodeCursor, encodeCursor, keysetPage } from '#platform/http/keyset.js';
+import { decodeCursor, encodeCursor, keysetPage, refusingForgedCursor } from '#platform/http/keyset.js';
+import { KeysetQuery } from '#platform/http/keyset.query.js';
 import { PageInfo } from '#platform/http/page-info.dto.js';
 import { type Outcome, Outcomes } from '#platform/sync/outcomes.js';
 
@@ -64,7 +65,9 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomesQuery, Out
     const { outcome = null, format, limit, cursor } = parameters;
     if (format === 'json') {
       const after = cursor === undefined ? '0' : (decodeCursor(LIST, cursor, 1)[0] ?? '0');
-      const rows = await this.outcomes.list(sessionId, outcome, after, limit + 1);
+      const rows = await refusingForgedCursor(cursor, () =>
+        this.outcomes.list(sessionId, outcome, after, limit + 1),
+      );
       const body = keysetPage(rows, limit, (last) => encodeCursor(LIST, last.id));
       return { type: 'application/json', download: null, body };
     }
@@ -80,15 +83,17 @@ export class ListOutcomesHandler implements IQueryHandler<ListOutcomesQuery, Out
   private async *csv(sessionId: string, outcome: Filter | null): AsyncGenerator<string> {
     const columns = ['line', 'record', 'outcome', 'reason', 'entity', 'created_at'];
     yield `${columns.join(',')}\n`;
-    for await (const rows of this.pages(sessionId, outcome)) yield stringify(rows, { columns, escape_formulas: true });
+    for await (const rows of this.pages(sessionId, outcome))
+      yield stringify(rows, { columns, escape_formulas: true });
   }
 
   private async *ndjson(sessionId: string, outcome: Filter | null): AsyncGenerator<string> {
-    for await (const rows of this.pages(sessionId, outcome)) yield rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+    for await (const rows of this.pages(sessionId, outcome))
+      yield rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   }
 
   private async *pages(sessionId: string, outcome: Filter | null): AsyncGenerator<Outcome[]> {
-    for (let after = '0'; ; ) {
+    for (let after = '0'; ;) {
       const rows = await this.outcomes.list(sessionId, outcome, after, DOWNLOAD_PAGE);
       if (rows.length > 0) yield rows;
       const last = rows.at(-1);

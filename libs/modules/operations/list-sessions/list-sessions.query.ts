@@ -1,6 +1,7 @@
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { IsIn, IsOptional } from 'class-validator';
-import { KeysetQuery, decodeCursor, encodeCursor, keysetPage } from '#platform/http/keyset.js';
+import { decodeCursor, encodeCursor, keysetPage, refusingForgedCursor } from '#platform/http/keyset.js';
+import { KeysetQuery } from '#platform/http/keyset.query.js';
 import { PageInfo } from '#platform/http/page-info.dto.js';
 import { SessionStore } from '#platform/sync/session-store.js';
 import { SESSION_KINDS, SESSION_STATES } from '#platform/sync/session.js';
@@ -64,10 +65,12 @@ export class ListSessionsHandler implements IQueryHandler<ListSessionsQuery, Ses
 
   async execute({ limit, cursor, state, kind }: ListSessionsQuery): Promise<SessionPage> {
     const [createdAt, id] = cursor === undefined ? [] : decodeCursor(LIST, cursor, 2);
-    const rows = await this.sessions.list(
-      { ...(state && { state }), ...(kind && { kind }), ...(createdAt && id && { after: { createdAt, id } }) },
-      limit + 1,
-    );
+    const filter = {
+      ...(state && { state }),
+      ...(kind && { kind }),
+      ...(createdAt && id && { after: { createdAt, id } }),
+    };
+    const rows = await refusingForgedCursor(cursor, () => this.sessions.list(filter, limit + 1));
     const page = keysetPage(rows, limit, (last) => encodeCursor(LIST, last.position, last.session_id));
     return { ...page, data: page.data.map(({ position: _position, ...session }) => session) };
   }

@@ -24,7 +24,10 @@ export class DeleteInvoiceHandler implements ICommandHandler<DeleteInvoiceComman
   async execute({ id, version }: DeleteInvoiceCommand): Promise<void> {
     await this.db.tx(async () => {
       await this.rows.lock(id, version);
-      await this.db.execute('update sales.invoice set deleted_at = platform.now(), version = version + 1 where id = $1', [id]);
+      await this.db.execute(
+        'update sales.invoice set deleted_at = platform.now(), version = version + 1 where id = $1',
+        [id],
+      );
       await this.audit.record('sales.invoice_deleted', `invoice:${id}`);
       this.outbox.announce();
     });

@@ -32,8 +32,17 @@ const REQUIRED: readonly CsvField[] = ['invoice_no', 'invoice_date', 'items.quan
 
 /** `item_code`, `items[].item_code` and `customer_code` are understood too. */
 function fieldNamed(name: string): CsvField | undefined {
-  const plain = name.trim().toLowerCase().replace(/\[\d*\]/g, '').replace(/^item\./, 'items.');
-  const candidates = [plain, `items.${plain}`, plain.replace(/^customer_/, 'customer.'), plain.replace(/^items?_/, 'items.')];
+  const plain = name
+    .trim()
+    .toLowerCase()
+    .replace(/\[\d*\]/g, '')
+    .replace(/^item\./, 'items.');
+  const candidates = [
+    plain,
+    `items.${plain}`,
+    plain.replace(/^customer_/, 'customer.'),
+    plain.replace(/^items?_/, 'items.'),
+  ];
   if (plain === 'customer') candidates.push('customer.code');
   return candidates.map((c) => CSV_FIELDS.find((field) => field === c)).find((field) => field !== undefined);
 }
@@ -56,8 +65,10 @@ export function parseMap(text: string | undefined): Map<CsvField, string> {
   const map = new Map<CsvField, string>();
   for (const [name, header] of Object.entries(value)) {
     const field = fieldNamed(name);
-    if (!field) throw invalid({ [`map.${name}`]: [`is not a field; the fields are ${CSV_FIELDS.join(', ')}`] });
-    if (typeof header !== 'string' || header === '') throw invalid({ [`map.${name}`]: ['must name a header of the file'] });
+    if (!field)
+      throw invalid({ [`map.${name}`]: [`is not a field; the fields are ${CSV_FIELDS.join(', ')}`] });
+    if (typeof header !== 'string' || header === '')
+      throw invalid({ [`map.${name}`]: ['must name a header of the file'] });
     if (map.has(field)) throw invalid({ [`map.${name}`]: [`maps ${field} a second time`] });
     map.set(field, header);
   }
@@ -68,9 +79,16 @@ export function parseMap(text: string | undefined): Map<CsvField, string> {
  * Finds each field's column: by the map, and for what is not mapped by the header's own name.
  * @throws 400 naming the fields without a column, headers that are not there, and a header given twice
  */
-export function findColumns(header: readonly string[], map: Map<CsvField, string>, hasDefaultCustomer: boolean): Columns {
+export function findColumns(
+  header: readonly string[],
+  map: Map<CsvField, string>,
+  hasDefaultCustomer: boolean,
+): Columns {
   if (header.length > MAX_COLUMNS) {
-    throw invalid({ file: [`has ${header.length} columns; at most ${MAX_COLUMNS} are taken`] }, 'sales.file_columns');
+    throw invalid(
+      { file: [`has ${header.length} columns; at most ${MAX_COLUMNS} are taken`] },
+      'sales.file_columns',
+    );
   }
   const names = header.map((name) => name.trim());
   const columns: Columns = {};
@@ -81,7 +99,10 @@ export function findColumns(header: readonly string[], map: Map<CsvField, string
   };
   for (const [field, wanted] of map) {
     const index = names.indexOf(wanted.trim());
-    if (index === -1) errors[`map.${field}`] = [`names "${wanted}", which is not in the header (${names.slice(0, 20).join(', ')})`];
+    if (index === -1)
+      errors[`map.${field}`] = [
+        `names "${wanted}", which is not in the header (${names.slice(0, 20).join(', ')})`,
+      ];
     else place(field, index, `map.${field}`);
   }
   names.forEach((name, index) => {

@@ -34,13 +34,23 @@ const AMOUNT_LIMIT = 1e13;
 
 /** Records of whole CSV lines with the line each begins on; blank lines are left out. */
 export function csvRecords(text: string, firstLine: number): Record[] {
-  const rows = parse(text, { relax_column_count: true, skip_empty_lines: false, relax_quotes: false, bom: true });
+  const rows = parse(text, {
+    relax_column_count: true,
+    skip_empty_lines: false,
+    relax_quotes: false,
+    bom: true,
+  });
   if (rows.length >= countLines(Buffer.from(text))) {
     return rows.map((fields, index) => ({ fields, line: firstLine + index })).filter(isNotBlank);
   }
   // Quoted fields contain line ends: ask where each record ends.
   let line = firstLine;
-  const informed = parse(text, { relax_column_count: true, skip_empty_lines: false, bom: true, info: true }) as unknown;
+  const informed = parse(text, {
+    relax_column_count: true,
+    skip_empty_lines: false,
+    bom: true,
+    info: true,
+  }) as unknown;
   return (informed as { record: string[]; info: { lines: number } }[])
     .map(({ record, info }) => {
       const at = line;
@@ -109,16 +119,20 @@ function readLine(
   }
   if (get('invoice_no') === '') return { problem: 'invoice_no is blank' };
   const date = /^(\S{10})(?:[ T].*)?$/.exec(get('invoice_date'))?.[1];
-  if (!isRealDate(date)) return { problem: `invoice_date "${get('invoice_date').slice(0, 40)}" is not a date as YYYY-MM-DD` };
+  if (!isRealDate(date))
+    return { problem: `invoice_date "${get('invoice_date').slice(0, 40)}" is not a date as YYYY-MM-DD` };
   const quantity = readDecimal(get('items.quantity'), QUANTITY);
   if ('problem' in quantity) return { problem: `items.quantity ${quantity.problem}` };
   const mrp = readDecimal(get('items.mrp'), PRICE);
   if ('problem' in mrp) return { problem: `items.mrp ${mrp.problem}` };
-  if (Math.abs(Number(quantity.text) * Number(mrp.text)) >= AMOUNT_LIMIT) return { problem: 'the amount of the line is too large' };
+  if (Math.abs(Number(quantity.text) * Number(mrp.text)) >= AMOUNT_LIMIT)
+    return { problem: 'the amount of the line is too large' };
   const customerCode = get('customer.code') || defaultCustomerCode;
   if (!customerCode) return { problem: 'customer.code is blank; ?default_customer_code= would stand in' };
   if (invoiceCustomer !== null && customerCode !== invoiceCustomer) {
-    return { problem: `names customer ${customerCode}, the lines of the same invoice before it ${invoiceCustomer}` };
+    return {
+      problem: `names customer ${customerCode}, the lines of the same invoice before it ${invoiceCustomer}`,
+    };
   }
   const name = get('items.name') || get('items.item_code');
   if (name === '') return { problem: 'items.name and items.item_code are blank' };
@@ -126,7 +140,11 @@ function readLine(
 }
 
 /** The first line of an invoice says what stands in its head. */
-function addLine(fragment: Fragment, line: number, { get, customerCode, date, quantity, mrp, name }: Line): void {
+function addLine(
+  fragment: Fragment,
+  line: number,
+  { get, customerCode, date, quantity, mrp, name }: Line,
+): void {
   if (fragment.lines.length === 0) {
     const orNull = (field: CsvField) => get(field) || null;
     Object.assign(fragment, {

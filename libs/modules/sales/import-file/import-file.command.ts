@@ -42,7 +42,10 @@ interface Received {
 }
 
 @CommandHandler(ImportFileCommand)
-export class ImportFileHandler implements ICommandHandler<ImportFileCommand, { status: number; body: unknown }> {
+export class ImportFileHandler implements ICommandHandler<
+  ImportFileCommand,
+  { status: number; body: unknown }
+> {
   constructor(
     private readonly db: Database,
     private readonly sessions: SessionStore,
@@ -57,8 +60,11 @@ export class ImportFileHandler implements ICommandHandler<ImportFileCommand, { s
     )) ?? { id: '' };
     try {
       const received = await this.receive(fileId, command);
-      const answer = await this.idempotency.once(command.request, received.hash, () => this.start(command, received));
-      if ((answer.body as ImportFileAnswer).session_id !== (await this.sessionOf(fileId))) await this.drop(fileId);
+      const answer = await this.idempotency.once(command.request, received.hash, () =>
+        this.start(command, received),
+      );
+      if ((answer.body as ImportFileAnswer).session_id !== (await this.sessionOf(fileId)))
+        await this.drop(fileId);
       return answer;
     } catch (error) {
       await this.drop(fileId).catch(() => undefined);
@@ -67,7 +73,10 @@ export class ImportFileHandler implements ICommandHandler<ImportFileCommand, { s
   }
 
   /** Stores the file chunk by chunk, each committed by itself, so that a slow upload holds no transaction open. */
-  private async receive(fileId: string, { format, map, defaultCustomerCode, content }: ImportFileCommand): Promise<Received> {
+  private async receive(
+    fileId: string,
+    { format, map, defaultCustomerCode, content }: ImportFileCommand,
+  ): Promise<Received> {
     const fields = parseMap(map);
     const splitter = new RecordSplitter(format === 'csv');
     const hash = createHash('sha256').update(JSON.stringify([format, map ?? null, defaultCustomerCode]));
@@ -78,7 +87,10 @@ export class ImportFileHandler implements ICommandHandler<ImportFileCommand, { s
     const store = async (chunk: RecordChunk) => {
       if (chunks === 0 && format === 'csv') {
         const header = csvRecords(chunk.data.toString('utf8'), 1)[0]?.fields ?? [];
-        columns = { columns: findColumns(header, fields, defaultCustomerCode !== null), width: header.length };
+        columns = {
+          columns: findColumns(header, fields, defaultCustomerCode !== null),
+          width: header.length,
+        };
       }
       await this.db.execute(
         'insert into sales.import_chunk (file_id, no, first_line, end_byte, data) values ($1, $2, $3, $4, $5)',
@@ -95,14 +107,27 @@ export class ImportFileHandler implements ICommandHandler<ImportFileCommand, { s
     for (const chunk of splitter.end()) await store(chunk);
     if (!last) throw invalid({ file: ['is empty'] }, 'sales.file_empty');
     refuseTorn(last, format, columns);
-    await this.db.execute('update sales.import_file set columns = $2, bytes = $3 where id = $1', [fileId, columns, bytes]);
+    await this.db.execute('update sales.import_file set columns = $2, bytes = $3 where id = $1', [
+      fileId,
+      columns,
+      bytes,
+    ]);
     return { fileId, bytes, hash: hash.digest('hex') };
   }
 
-  private async start(command: ImportFileCommand, { fileId, bytes }: Received): Promise<{ status: number; body: ImportFileAnswer }> {
+  private async start(
+    command: ImportFileCommand,
+    { fileId, bytes }: Received,
+  ): Promise<{ status: number; body: ImportFileAnswer }> {
     const session = await this.sessions.create({ kind: 'import', trigger: 'api', entities: ['invoices'] });
-    await this.db.execute('update sales.import_file set session_id = $2 where id = $1', [fileId, session.session_id]);
-    await this.audit.record('sales.file_import_started', `session:${session.session_id}`, { format: command.format, bytes });
+    await this.db.execute('update sales.import_file set session_id = $2 where id = $1', [
+      fileId,
+      session.session_id,
+    ]);
+    await this.audit.record('sales.file_import_started', `session:${session.session_id}`, {
+      format: command.format,
+      bytes,
+    });
     const url = `/api/sessions/${session.session_id}`;
     return {
       status: 202,
@@ -116,7 +141,10 @@ export class ImportFileHandler implements ICommandHandler<ImportFileCommand, { s
   }
 
   private async sessionOf(fileId: string): Promise<string | undefined> {
-    const row = await this.db.first<{ session_id: string }>('select session_id from sales.import_file where id = $1', [fileId]);
+    const row = await this.db.first<{ session_id: string }>(
+      'select session_id from sales.import_file where id = $1',
+      [fileId],
+    );
     return row?.session_id;
   }
 
@@ -126,7 +154,11 @@ export class ImportFileHandler implements ICommandHandler<ImportFileCommand, { s
 }
 
 export const tooLarge = () =>
-  new AppError(413, 'request.too_large', 'The file is larger than 64 MB. Split it by invoices and send the parts one after another.');
+  new AppError(
+    413,
+    'request.too_large',
+    'The file is larger than 64 MB. Split it by invoices and send the parts one after another.',
+  );
 
 /** A file that was cut off inside its last record must not be taken for a whole one. */
 function refuseTorn(last: RecordChunk, format: 'csv' | 'ndjson', columns: { width: number } | null): void {
@@ -138,7 +170,8 @@ function refuseTorn(last: RecordChunk, format: 'csv' | 'ndjson', columns: { widt
     if (columns && records.length > 0 && fields < columns.width) {
       throw torn(records.at(-1)?.line ?? last.firstLine, `it has ${fields} of ${columns.width} fields`);
     }
-    if (columns && last.firstLine === 1 && records.length < 2) throw invalid({ file: ['has a header but no rows'] }, 'sales.file_empty');
+    if (columns && last.firstLine === 1 && records.length < 2)
+      throw invalid({ file: ['has a header but no rows'] }, 'sales.file_empty');
     return;
   }
   if (tail === '') throw invalid({ file: ['is empty'] }, 'sales.file_empty');
@@ -153,4 +186,3 @@ function torn(line: number, why: string): AppError {
   const message = `The last line (${line}) is cut off: ${why}. Send the file again whole.`;
   return new AppError(400, 'sales.file_torn', message, { errors: { file: [message] } });
 }
-

@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#platform/persistence/database.js';
 import { Outcomes } from '#platform/sync/outcomes.js';
-import { type Page, type PageResult, RunsSession, SessionFailure, type SessionWork, type WorkContext } from '#platform/sync/session-work.js';
+import {
+  type Page,
+  type PageResult,
+  RunsSession,
+  SessionFailure,
+  type SessionWork,
+  type WorkContext,
+} from '#platform/sync/session-work.js';
 import { InvoiceWriter, type Written } from '../import-invoice/invoice-writer.js';
 import type { Columns } from './columns.js';
 import { parseCsvChunk } from './csv-chunk.js';
@@ -16,7 +23,8 @@ const WRITE_PAGE = 500;
 const STAGING_SHARE = 0.3;
 
 /** How far an import has come: chunks staged, invoices put in order, invoices written up to an ordinal. */
-type Checkpoint = { phase: 'stage'; chunks: number; stray: number } | { phase: 'write'; total: number; written: number };
+type Checkpoint =
+  { phase: 'stage'; chunks: number; stray: number } | { phase: 'write'; total: number; written: number };
 
 interface ImportFile extends Record<string, unknown> {
   id: string;
@@ -49,7 +57,9 @@ export class ImportFileWork implements SessionWork {
 
   async *pages({ session, checkpoint, signal }: WorkContext): AsyncIterable<Page> {
     const id = session.session_id;
-    const file = await this.db.first<ImportFile>('select * from sales.import_file where session_id = $1', [id]);
+    const file = await this.db.first<ImportFile>('select * from sales.import_file where session_id = $1', [
+      id,
+    ]);
     if (!file) throw new SessionFailure('The uploaded file is no longer there. Send it again.');
     const at = (checkpoint ?? { phase: 'stage', chunks: 0, stray: 0 }) as Checkpoint;
     const progress = { total: at.phase === 'write' ? at.total : Number.POSITIVE_INFINITY };
@@ -74,7 +84,10 @@ export class ImportFileWork implements SessionWork {
     let { chunks, stray } = at;
     for (;;) {
       signal.throwIfAborted();
-      const chunk = await this.db.first<Chunk>('select * from sales.import_chunk where file_id = $1 and no = $2', [file.id, chunks]);
+      const chunk = await this.db.first<Chunk>(
+        'select * from sales.import_chunk where file_id = $1 and no = $2',
+        [file.id, chunks],
+      );
       if (!chunk) break;
       const parsed = parseChunk(file, chunk);
       chunks += 1;
@@ -84,8 +97,16 @@ export class ImportFileWork implements SessionWork {
       yield {
         apply: async () => {
           await this.staged.add(id, parsed.fragments);
-          await this.outcomes.record(id, ENTITY, parsed.refused.map((row) => ({ outcome: 'failed', ...row })));
-          return { checkpoint: next, counters: { failed: parsed.strays, processed: parsed.strays }, progress: share };
+          await this.outcomes.record(
+            id,
+            ENTITY,
+            parsed.refused.map((row) => ({ outcome: 'failed', ...row })),
+          );
+          return {
+            checkpoint: next,
+            counters: { failed: parsed.strays, processed: parsed.strays },
+            progress: share,
+          };
         },
       };
     }
@@ -112,12 +133,23 @@ export class ImportFileWork implements SessionWork {
     const written = await this.writer.writeStaged(id, after, upTo);
     const refused = await this.staged.refused(id, after, upTo);
     const by = (result: Written['result']) => written.filter((row) => row.result === result);
-    const outcome = (kind: 'created' | 'conflict' | 'skipped' | 'failed', rows: Written[], reason: string | null) =>
-      rows.map((row) => ({ outcome: kind, record: row.invoice_no, line: Number(row.first_line), reason }));
+    const outcome = (
+      kind: 'created' | 'conflict' | 'skipped' | 'failed',
+      rows: Written[],
+      reason: string | null,
+    ) => rows.map((row) => ({ outcome: kind, record: row.invoice_no, line: Number(row.first_line), reason }));
     await this.outcomes.record(id, ENTITY, [
       ...outcome('created', by('created'), null),
-      ...outcome('conflict', by('different'), 'an invoice with this number and other content is stored; it was left as it is'),
-      ...outcome('skipped', by('deleted'), 'an invoice with this number was deleted here; it is not imported again'),
+      ...outcome(
+        'conflict',
+        by('different'),
+        'an invoice with this number and other content is stored; it was left as it is',
+      ),
+      ...outcome(
+        'skipped',
+        by('deleted'),
+        'an invoice with this number was deleted here; it is not imported again',
+      ),
       ...outcome('failed', by('too_large'), 'the total of the invoice is too large'),
       ...refused.outcomes,
     ]);
@@ -129,7 +161,7 @@ export class ImportFileWork implements SessionWork {
         created: by('created').length,
         unchanged: by('same').length,
         conflicts: by('different').length,
-        skipped: by('deleted').length ,
+        skipped: by('deleted').length,
         failed: by('too_large').length + refused.failed,
       },
       progress: total === 0 ? 1 : STAGING_SHARE + (1 - STAGING_SHARE) * (upTo / total),
@@ -140,7 +172,8 @@ export class ImportFileWork implements SessionWork {
 function parseChunk(file: ImportFile, chunk: Chunk): ParsedChunk {
   const firstLine = Number(chunk.first_line);
   let text = chunk.data.toString('utf8');
-  if (file.format === 'ndjson') return parseNdjsonChunk(text.replace(/^\uFEFF/, ''), firstLine, file.default_customer_code);
+  if (file.format === 'ndjson')
+    return parseNdjsonChunk(text.replace(/^\uFEFF/, ''), firstLine, file.default_customer_code);
   if (!file.columns) throw new SessionFailure('The uploaded file has no header.');
   let line = firstLine;
   if (chunk.no === 0) {
@@ -160,4 +193,3 @@ function headerEnd(text: string): number {
   }
   return text.length;
 }
-

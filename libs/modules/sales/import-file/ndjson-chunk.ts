@@ -8,7 +8,11 @@ import { ImportInvoiceCommand } from '../import-invoice/import-invoice.command.j
 import type { ParsedChunk } from './parsed-chunk.js';
 
 /** One invoice a line, each checked as the body of a single import is. */
-export function parseNdjsonChunk(text: string, firstLine: number, defaultCustomerCode: string | null): ParsedChunk {
+export function parseNdjsonChunk(
+  text: string,
+  firstLine: number,
+  defaultCustomerCode: string | null,
+): ParsedChunk {
   const chunk: ParsedChunk = { fragments: [], refused: [], strays: 0 };
   text.split('\n').forEach((row, index) => {
     if (row.trim() === '') return;
@@ -24,7 +28,10 @@ export function parseNdjsonChunk(text: string, firstLine: number, defaultCustome
   return chunk;
 }
 
-function readInvoice(row: string, defaultCustomerCode: string | null): ImportInvoiceCommand | { invoiceNo: string | null; errors: FieldErrors } {
+function readInvoice(
+  row: string,
+  defaultCustomerCode: string | null,
+): ImportInvoiceCommand | { invoiceNo: string | null; errors: FieldErrors } {
   let value: unknown;
   try {
     value = parseJsonBody(row);
@@ -37,11 +44,18 @@ function readInvoice(row: string, defaultCustomerCode: string | null): ImportInv
   const given = value as { invoice_no?: unknown; customer?: unknown };
   if (defaultCustomerCode) given.customer = withCode(given.customer, defaultCustomerCode);
   const command = plainToInstance(ImportInvoiceCommand, given);
-  const problems = validateSync(command, { whitelist: true, forbidNonWhitelisted: true, stopAtFirstError: true });
+  const problems = validateSync(command, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    stopAtFirstError: true,
+  });
   const errors = problems.length > 0 ? fieldErrors(problems) : contentProblems(command.invoice_no, command);
   if (!errors) return command;
   const { invoice_no: no } = given;
-  return { invoiceNo: typeof no === 'string' && no.trim() !== '' && no.length <= 64 ? no.trim() : null, errors };
+  return {
+    invoiceNo: typeof no === 'string' && no.trim() !== '' && no.length <= 64 ? no.trim() : null,
+    errors,
+  };
 }
 
 function withCode(customer: unknown, code: string): unknown {

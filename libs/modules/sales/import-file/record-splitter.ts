@@ -40,7 +40,10 @@ export class RecordSplitter {
     this.size += data.length;
     if (this.complete >= CHUNK_BYTES) yield this.cut(this.complete);
     if (this.size - this.complete > MAX_RECORD_BYTES) {
-      throw refuse('sales.file_endless_record', `Line ${this.line} or one after it is longer than 4 MB, or a quote is never closed`);
+      throw refuse(
+        'sales.file_endless_record',
+        `Line ${this.line} or one after it is longer than 4 MB, or a quote is never closed`,
+      );
     }
   }
 
@@ -51,7 +54,10 @@ export class RecordSplitter {
   *end(): Generator<RecordChunk> {
     this.check(Buffer.alloc(0), true);
     if (this.inQuotes) {
-      throw refuse('sales.file_torn', 'The file ends inside a quoted field: it was cut off. Send it again whole.');
+      throw refuse(
+        'sales.file_torn',
+        'The file ends inside a quoted field: it was cut off. Send it again whole.',
+      );
     }
     if (this.size > 0) yield this.cut(this.size);
   }
@@ -60,10 +66,16 @@ export class RecordSplitter {
     try {
       this.utf8.decode(data, { stream: !last });
     } catch {
-      throw refuse('sales.file_encoding', `The file is not UTF-8 (after line ${this.line}). Save it as UTF-8 and send it again.`);
+      throw refuse(
+        'sales.file_encoding',
+        `The file is not UTF-8 (after line ${this.line}). Save it as UTF-8 and send it again.`,
+      );
     }
     if (data.includes(0)) {
-      throw refuse('sales.file_encoding', `The file contains a NUL character (after line ${this.line}); is it UTF-16? Save it as UTF-8.`);
+      throw refuse(
+        'sales.file_encoding',
+        `The file contains a NUL character (after line ${this.line}); is it UTF-16? Save it as UTF-8.`,
+      );
     }
   }
 
@@ -106,4 +118,5 @@ export function countLines(data: Buffer): number {
   return lines;
 }
 
-const refuse = (code: string, message: string) => new AppError(400, code, message, { errors: { file: [message] } });
+const refuse = (code: string, message: string) =>
+  new AppError(400, code, message, { errors: { file: [message] } });

@@ -53,7 +53,11 @@ export class StagedInvoices {
   }
 
   /** The refused among the invoices with ordinals in `(after, upTo]`: an outcome for each of their lines. */
-  async refused(sessionId: string, after: number, upTo: number): Promise<{ failed: number; outcomes: Refusal[] }> {
+  async refused(
+    sessionId: string,
+    after: number,
+    upTo: number,
+  ): Promise<{ failed: number; outcomes: Refusal[] }> {
     const rows = await this.db.query<{ record: string; line: string | null; reason: string }>(
       `select i.invoice_no as record, l.line, i.refusal as reason
        from sales.import_invoice i

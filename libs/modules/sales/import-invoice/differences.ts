@@ -27,7 +27,8 @@ export function differences(sent: InvoiceBody, stored: InvoiceView): FieldErrors
       compare(`items[${index}].${field}`, item[field] ?? '', line[field]);
     }
     for (const field of ['quantity', 'mrp'] as const) {
-      if (!new Decimal(item[field]).eq(line[field])) compare(`items[${index}].${field}`, item[field], line[field]);
+      if (!new Decimal(item[field]).eq(line[field]))
+        compare(`items[${index}].${field}`, item[field], line[field]);
     }
   });
   return found;

@@ -79,7 +79,10 @@ function decimalText(value: number | string, rule: DecimalRule): string {
 }
 
 /** Blank keys, and amounts that would not fit; null when all is well. */
-export function contentProblems(invoiceNo: string, body: Pick<InvoiceBody, 'customer' | 'items'>): FieldErrors | null {
+export function contentProblems(
+  invoiceNo: string,
+  body: Pick<InvoiceBody, 'customer' | 'items'>,
+): FieldErrors | null {
   const errors: FieldErrors = {};
   if (invoiceNo.trim() === '') errors.invoice_no = ['must not be blank'];
   if (body.customer.code.trim() === '') errors['customer.code'] = ['must not be blank'];
@@ -90,7 +93,8 @@ export function contentProblems(invoiceNo: string, body: Pick<InvoiceBody, 'cust
 /** Each line rounded to 2 decimals, half away from zero, and summed: as the database does it. */
 export function totalOf(items: readonly Pick<ItemBody, 'quantity' | 'mrp'>[]): Decimal {
   return items.reduce(
-    (sum, item) => sum.plus(new Decimal(item.quantity).times(item.mrp).toDecimalPlaces(2, Decimal.ROUND_HALF_UP)),
+    (sum, item) =>
+      sum.plus(new Decimal(item.quantity).times(item.mrp).toDecimalPlaces(2, Decimal.ROUND_HALF_UP)),
     new Decimal(0),
   );
 }

@@ -52,17 +52,25 @@ export class ImportInvoiceHandler implements ICommandHandler<ImportInvoiceComman
       if (!written) throw new Error('the writer lost an invoice');
       if (written.result === 'different') throw await this.conflict(command, written);
       if (written.result === 'deleted') {
-        throw conflict('sales.invoice_deleted', `Invoice ${written.invoice_no} was deleted here; it is not imported again`);
+        throw conflict(
+          'sales.invoice_deleted',
+          `Invoice ${written.invoice_no} was deleted here; it is not imported again`,
+        );
       }
       if (written.result === 'created') {
-        await this.audit.record('sales.invoice_imported', `invoice:${written.id}`, { invoice_no: written.invoice_no });
+        await this.audit.record('sales.invoice_imported', `invoice:${written.id}`, {
+          invoice_no: written.invoice_no,
+        });
       }
       return answer(written);
     });
   }
 
   private async conflict(command: ImportInvoiceCommand, { id, invoice_no }: Written): Promise<AppError> {
-    const row = await this.db.first<{ body: InvoiceView }>('select body from sales.invoice_document where id = $1', [id]);
+    const row = await this.db.first<{ body: InvoiceView }>(
+      'select body from sales.invoice_document where id = $1',
+      [id],
+    );
     return conflict(
       'sales.invoice_differs',
       `Invoice ${invoice_no} was imported with other content. Change it with PATCH /api/sales/invoices/${id}/, or use another number.`,

@@ -90,7 +90,8 @@ interface Stored {
 
 function written(row: Incoming, stored: Stored | undefined): Written {
   const { invoice_no, first_line } = row;
-  if (row.id !== null) return { invoice_no, first_line, result: 'created', id: row.id, total_amount: row.total_amount };
+  if (row.id !== null)
+    return { invoice_no, first_line, result: 'created', id: row.id, total_amount: row.total_amount };
   if (!stored) return { invoice_no, first_line, result: 'too_large', id: null, total_amount: null };
   const result = stored.deleted ? 'deleted' : stored.hash === row.hash ? 'same' : 'different';
   return { invoice_no, first_line, result, id: stored.id, total_amount: stored.total_amount };
@@ -103,7 +104,8 @@ const partiesSql = (source: string) => `
 with fragment as materialized (${source}),
 customer as (
   select customer_code as code, ${PARTY_FIELDS.map(
-    (f) => `(array_agg(customer_${f} order by first_line desc) filter (where customer_${f} is not null))[1] as ${f}`,
+    (f) =>
+      `(array_agg(customer_${f} order by first_line desc) filter (where customer_${f} is not null))[1] as ${f}`,
   ).join(', ')}
   from fragment where customer_code is not null group by customer_code),
 customers as (

@@ -3,7 +3,7 @@ import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, MaxLength } from 'class-validator';
 import { Config } from '#platform/config/config.js';
 import { AppError, invalid } from '#platform/errors/app-error.js';
-import { decodeCursor, encodeCursor } from '#platform/http/keyset.js';
+import { decodeCursor, encodeCursor, refusingForgedCursor } from '#platform/http/keyset.js';
 import { IsRealDate } from '#platform/http/real-date.js';
 import { Database } from '#platform/persistence/database.js';
 import { InvoiceView } from '../invoice.dto.js';
@@ -64,20 +64,26 @@ export class ListInvoicesHandler implements IQueryHandler<ListInvoicesQuery, str
     const filter = new Filter(query);
     const after = query.cursor === undefined ? null : (decodeCursor(LIST, query.cursor, 1)[0] ?? null);
     const offset = after === null ? (page - 1) * size : 0;
-    const [rows, count] = await Promise.all([
-      this.db.prepared<{ id: string; body: string }>(
-        `sales.list.${filter.shape}`,
-        `select p.id, d.body::text as body
+    const [rows, count] = await refusingForgedCursor(query.cursor, () =>
+      Promise.all([
+        this.db.prepared<{ id: string; body: string }>(
+          `sales.list.${filter.shape}`,
+          `select p.id, d.body::text as body
          from (select i.id from sales.invoice i where i.deleted_at is null and i.id < $1 ${filter.sql(4)}
                order by i.id desc limit $2 offset $3) p
          join sales.invoice_document d on d.id = p.id
          order by p.id desc`,
-        [after ?? '9223372036854775807', size + 1, offset, ...filter.params],
-      ),
-      after === null ? this.count(filter) : null,
-    ]);
+          [after ?? '9223372036854775807', size + 1, offset, ...filter.params],
+        ),
+        after === null ? this.count(filter) : null,
+      ]),
+    );
     if (after === null && rows.length === 0 && page > 1) {
-      throw new AppError(404, 'sales.page_past_end', `There is no page ${page}; there are ${count ?? 0} invoices in all`);
+      throw new AppError(
+        404,
+        'sales.page_past_end',
+        `There is no page ${page}; there are ${count ?? 0} invoices in all`,
+      );
     }
     return this.render(query, { page, size, count, after }, rows);
   }
@@ -106,14 +112,21 @@ export class ListInvoicesHandler implements IQueryHandler<ListInvoicesQuery, str
       return `${this.config.publicUrl}/api/sales/invoices/?${params.toString()}`;
     };
     const byCursor = at.after !== null;
-    const next = !more ? null : byCursor ? link({ cursor: cursor ?? '' }) : link({ page: String(at.page + 1) });
+    const next = !more
+      ? null
+      : byCursor
+        ? link({ cursor: cursor ?? '' })
+        : link({ page: String(at.page + 1) });
     const previous = byCursor || at.page === 1 ? null : link({ page: String(at.page - 1) });
     const head = JSON.stringify({ count: at.count, next, previous, next_cursor: cursor });
     return `${head.slice(0, -1)},"results":[${shown.map((row) => row.body).join(',')}]}`;
   }
 }
 
-function checked({ page = 1, page_size: size = 20, ...query }: ListInvoicesQuery): { page: number; size: number } {
+function checked({ page = 1, page_size: size = 20, ...query }: ListInvoicesQuery): {
+  page: number;
+  size: number;
+} {
   if (page < 1 || page > MAX_PAGE) throw invalid({ page: [`must be from 1 to ${MAX_PAGE}`] });
   if (size < 1 || size > MAX_PAGE_SIZE) throw invalid({ page_size: [`must be from 1 to ${MAX_PAGE_SIZE}`] });
   if (query.cursor !== undefined && page !== 1) throw invalid({ page: ['goes not together with cursor'] });
@@ -121,7 +134,9 @@ function checked({ page = 1, page_size: size = 20, ...query }: ListInvoicesQuery
 }
 
 const definedOnly = (values: object): Record<string, string> =>
-  Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])));
+  Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])),
+  );
 
 /** The filters in use: SQL made of constants only, values as parameters. */
 class Filter {
@@ -139,13 +154,25 @@ class Filter {
     };
     const contains = (value: string | undefined) => value && `%${value.replace(/[\\%_]/g, '\\$&')}%`;
     add('no', query.invoice_no, (n) => `i.invoice_no = $${n}`);
-    add('customer', query.customer, (n) => `i.customer_id in (select id from sales.customer
-      where code = $${n} or name ilike '%' || replace(replace(replace($${n}, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%')`);
-    add('salesman', contains(query.salesman), (n) => `i.salesman_id in (select id from sales.salesman where name ilike $${n})`);
+    add(
+      'customer',
+      query.customer,
+      (n) => `i.customer_id in (select id from sales.customer
+      where code = $${n} or name ilike '%' || replace(replace(replace($${n}, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%')`,
+    );
+    add(
+      'salesman',
+      contains(query.salesman),
+      (n) => `i.salesman_id in (select id from sales.salesman where name ilike $${n})`,
+    );
     add('from', query.date_from, (n) => `i.invoice_date >= $${n}::date`);
     add('to', query.date_to, (n) => `i.invoice_date <= $${n}::date`);
-    add('q', contains(query.q ?? query.search), (n) => `(i.invoice_no ilike $${n} or i.customer_id in
-      (select id from sales.customer where name ilike $${n} or code ilike $${n}))`);
+    add(
+      'q',
+      contains(query.q ?? query.search),
+      (n) => `(i.invoice_no ilike $${n} or i.customer_id in
+      (select id from sales.customer where name ilike $${n} or code ilike $${n}))`,
+    );
     this.shape = shape.join('+') || 'all';
   }
 
