@@ -209,7 +209,7 @@ const migrations = [
   ),
   rule(
     'only-standalone-and-cli-migrate',
-    'Several processes migrating at once crash: only `npm start` and the migrate command know the migrations.',
+    'Moving the schema on is a step of a start or a deployment (`npm start`, `npm run migrate`), not of each process.',
     { path: '^(apps|libs)/', pathNot: '^apps/(standalone|cli)/' },
     { path: '^migrations/' },
   ),

@@ -22,7 +22,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [
         ConfigModule.with(config),
-        ObservabilityModule.with(logger),
+        ObservabilityModule.with(logger, 'api'),
         PersistenceModule,
         QueueModule.with('producer'),
         AuditModule,

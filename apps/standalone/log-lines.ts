@@ -1,5 +1,7 @@
 const NAMES: Record<number, string> = { 40: 'warning', 50: 'error', 60: 'fatal' };
-const STACK = /^\s+at |^\s*\^+\s*$|^Node\.js v\d|^\s*$|^node:internal|^\s+(code|errno|syscall|severity): /;
+/** Stack traces, and Node's own warnings: for the log file. */
+const NOISE =
+  /^\s+at |^\(node:\d+\) |^\(Use `node |^\s*\^+\s*$|^Node\.js v\d|^\s*$|^node:internal|^\s+(code|errno|syscall|severity): /;
 
 /**
  * A line of a child process as the terminal shows it, or undefined when it is for the log file only. Children log
@@ -8,7 +10,7 @@ const STACK = /^\s+at |^\s*\^+\s*$|^Node\.js v\d|^\s*$|^node:internal|^\s+(code|
  */
 export function terminalLine(name: string, line: string): string | undefined {
   const entry = parse(line);
-  if (!entry) return STACK.test(line) ? undefined : `${name}: ${line}`;
+  if (!entry) return NOISE.test(line) ? undefined : `${name}: ${line}`;
   const level = typeof entry.level === 'number' ? entry.level : Number.NaN;
   if (!(level >= 40) && entry.notice !== true) return undefined;
   const error = entry.err as { message?: unknown } | undefined;

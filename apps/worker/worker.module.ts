@@ -20,7 +20,7 @@ export class WorkerModule {
       module: WorkerModule,
       imports: [
         ConfigModule.with(config),
-        ObservabilityModule.with(logger),
+        ObservabilityModule.with(logger, 'worker'),
         PersistenceModule,
         QueueModule.with('worker'),
         HousekeepingModule,

@@ -12,6 +12,7 @@ import { NestLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { LOGGER } from '../observability/observability.module.js';
 import { runInContext } from '../observability/request-context.js';
+import { type RequestSpan, startRequestSpan } from '../observability/tracing.js';
 import { parseJsonBody } from './json-body.js';
 import { mountDocs } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -63,7 +64,7 @@ export async function createHttpApp(
     logger: new NestLogger(logger),
   });
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
-  observeRequests(fastify, app.get(Metrics), logger);
+  observeRequests(fastify, app.get(Metrics), logger, config.otlpEndpoint !== undefined);
   await app.register(cookie);
   await app.register(helmet, {
     contentSecurityPolicy: {
@@ -93,17 +94,22 @@ export async function createHttpApp(
   return app;
 }
 
-function observeRequests(fastify: FastifyInstance, metrics: Metrics, logger: Logger): void {
+function observeRequests(fastify: FastifyInstance, metrics: Metrics, logger: Logger, traced: boolean): void {
+  const spans = new WeakMap<FastifyRequest, RequestSpan>();
   fastify.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
     const given = request.headers['x-correlation-id'];
     const correlationId = typeof given === 'string' && CORRELATION_ID.test(given) ? given : randomUUID();
     void reply.header('x-correlation-id', correlationId);
-    runInContext({ correlationId, address: request.ip }, done);
+    if (!traced) return runInContext({ correlationId, address: request.ip }, done);
+    const span = startRequestSpan(request.method, request.headers);
+    spans.set(request, span);
+    span.run(() => runInContext({ correlationId, address: request.ip, trace: span.carrier }, done));
   });
   fastify.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
     const route = request.routeOptions.url ?? 'unknown';
     const { statusCode: status } = reply;
     metrics.httpDuration.observe({ method: request.method, route, status }, reply.elapsedTime / 1000);
+    spans.get(request)?.end(route, status);
     const line = { method: request.method, route, status, ms: Math.round(reply.elapsedTime) };
     if (status >= 500 || (request.method !== 'GET' && request.method !== 'HEAD'))
       logger.info(line, 'request');

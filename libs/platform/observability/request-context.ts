@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import type { TraceCarrier } from './tracing.js';
 
 /** Who acts. `id` is null for the system itself. */
 export interface Actor {
@@ -13,6 +14,8 @@ export interface RequestContext {
   correlationId: string;
   actor: Actor;
   address: string | null;
+  /** The trace that its jobs go on in, when traces are on. */
+  trace?: TraceCarrier;
 }
 
 export const SYSTEM: Actor = { kind: 'system', id: null, label: 'system' };

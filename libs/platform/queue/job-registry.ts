@@ -3,6 +3,7 @@ import { DiscoveryService } from '@nestjs/core';
 import { Metrics } from '../observability/metrics.js';
 import { runInContext } from '../observability/request-context.js';
 import { HANDLES_JOB, type JobContext, type JobDefinition, type JobHandler, definedJobs } from './job.js';
+import { inSpan } from '../observability/tracing.js';
 import type { Envelope } from './job-queue.js';
 
 /** Finds the handler of every job at boot and refuses to start when one is missing or doubled. */
@@ -28,7 +29,10 @@ export class JobRegistry implements OnModuleInit {
     const handler = this.handlers.get(name);
     if (!handler) throw new Error(`no handler for job "${name}"`);
     try {
-      await runInContext(envelope.context, () => handler.handle(envelope.data, context));
+      const { context: origin } = envelope;
+      await runInContext(origin, () =>
+        inSpan(`job ${name}`, { 'job.id': context.id }, () => handler.handle(envelope.data, context), origin.trace),
+      );
       this.metrics.jobs.inc({ name, result: 'completed' });
     } catch (error) {
       this.metrics.jobs.inc({ name, result: 'failed' });
