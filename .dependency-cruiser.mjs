@@ -208,9 +208,9 @@ const migrations = [
     { path: 'node_modules/', pathNot: 'node_modules/(@types/)?(typeorm|pg|reflect-metadata)/' },
   ),
   rule(
-    'only-standalone-and-cli-migrate',
-    'Moving the schema on is a step of a start or a deployment (`npm start`, `npm run migrate`), not of each process.',
-    { path: '^(apps|libs)/', pathNot: '^apps/(standalone|cli)/' },
+    'only-starts-migrate',
+    'Moving the schema on is a step of a start or a deployment: no module and no route does it.',
+    { path: '^(apps|libs)/', pathNot: '^apps/(standalone|cli)/|^apps/(api|worker)/main\\.ts$' },
     { path: '^migrations/' },
   ),
 ];

@@ -8,6 +8,7 @@ export class PlatformFoundation1763600000000 implements MigrationInterface {
     await runner.query(OUTBOX);
     await runner.query(SESSION);
     await runner.query(HTTP);
+    await runner.query(SCHEDULE);
     await runner.query(AUDIT);
   }
 
@@ -163,6 +164,15 @@ create table platform.rate_limit (
   key varchar(255) primary key,
   points integer not null default 0,
   expire bigint
+);
+`;
+
+const SCHEDULE = `
+-- What runs by itself, as the code declares it; an operator may pause it, across restarts and processes.
+create table platform.schedule (
+  name text primary key,
+  paused boolean not null default false,
+  changed_at timestamptz not null default clock_timestamp()
 );
 `;
 

@@ -79,7 +79,7 @@ async function upload(
     headers: { ...headers, 'content-type': type },
     body: Readable.toWeb(content) as ReadableStream,
     duplex: 'half',
-  } as RequestInit).catch((error: unknown) => {
+  }).catch((error: unknown) => {
     throw new CliError(
       `The file could not be sent: ${(error as Error & { cause?: Error }).cause?.message ?? String(error)}`,
     );

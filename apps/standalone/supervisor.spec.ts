@@ -118,6 +118,8 @@ describe('what the terminal shows of a log', () => {
     expect(terminalLine('api', 'Error: no keys')).toBe('api: Error: no keys');
     expect(terminalLine('api', '    at main (file:///x.js:1:1)')).toBeUndefined();
     expect(terminalLine('api', 'Node.js v20.20.2')).toBeUndefined();
+    expect(terminalLine('api', '  code: 42,')).toBeUndefined();
+    expect(terminalLine('api', '  - PORT is missing')).toBe('api:   - PORT is missing');
     expect(terminalLine('api', '(node:12) [FSTWRN004] FastifyWarning: no')).toBeUndefined();
   });
 });

@@ -174,7 +174,7 @@ export const violations: readonly Violation[] = [
     to: 'node_modules/decimal.js/index.js',
   },
   {
-    rule: 'only-standalone-and-cli-migrate',
+    rule: 'only-starts-migrate',
     from: `${api}/migrates.ts`,
     imports: 'migrations/data-source.ts',
   },

@@ -39,7 +39,7 @@ it('sends the trace of a request, and of the job it causes, to the collector', a
     })}\n`,
     { 'content-type': 'application/x-ndjson' },
   );
-  for (let state = ''; state !== 'completed'; ) {
+  for (let state = ''; state !== 'completed';) {
     const session = await operator.get<{ state: string }>(`/api/sessions/${started.body.session_id}`);
     ({ state } = session.body);
   }

@@ -1,17 +1,27 @@
-import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Audit } from '#platform/audit/audit.js';
 import { notFound } from '#platform/errors/app-error.js';
 import { Roles } from '#platform/http/access.js';
 import { Errors } from '#platform/http/documented.js';
+import { Database } from '#platform/persistence/database.js';
 import { JobQueue } from '#platform/queue/job-queue.js';
-import { DeadLetterPage, ListDeadLettersQuery, ScheduleList } from './operations.dto.js';
+import { Schedules } from '#platform/queue/schedules.js';
+import {
+  DeadLetterPage,
+  ListDeadLettersQuery,
+  PauseScheduleBody,
+  ScheduleList,
+  TriggeredSchedule,
+} from './operations.dto.js';
 
 @ApiTags('operations')
 @Controller('operations')
 export class OperationsController {
   constructor(
     private readonly queue: JobQueue,
+    private readonly planned: Schedules,
+    private readonly db: Database,
     private readonly audit: Audit,
   ) {}
 
@@ -21,7 +31,36 @@ export class OperationsController {
   @ApiOkResponse({ type: ScheduleList })
   @Errors(401, 403)
   async schedules(): Promise<ScheduleList> {
-    return { data: await this.queue.schedules() };
+    return { data: await this.planned.list() };
+  }
+
+  /** Pauses a schedule, or lets it run again. */
+  @Roles('operator')
+  @Put('schedules/:name')
+  @HttpCode(204)
+  @ApiNoContentResponse()
+  @Errors(400, 401, 403, 404)
+  async pause(@Param('name') name: string, @Body() { paused }: PauseScheduleBody): Promise<void> {
+    await this.db.tx(async () => {
+      if (!(await this.planned.pause(name, paused)))
+        throw notFound('schedule', 'operations.schedule_not_found');
+      await this.audit.record(
+        paused ? 'operations.schedule_paused' : 'operations.schedule_resumed',
+        `schedule:${name}`,
+      );
+    });
+  }
+
+  /** Runs a schedule once, now. */
+  @Roles('operator')
+  @Post('schedules/:name/trigger')
+  @HttpCode(202)
+  @ApiAcceptedResponse({ type: TriggeredSchedule })
+  @Errors(401, 403, 404)
+  async trigger(@Param('name') name: string): Promise<TriggeredSchedule> {
+    if (!(await this.planned.trigger(name))) throw notFound('schedule', 'operations.schedule_not_found');
+    await this.audit.record('operations.schedule_triggered', `schedule:${name}`);
+    return { name, status: 'queued' };
   }
 
   /** Jobs that failed for good, newest first. */

@@ -1,10 +1,12 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import { IsBoolean, IsInt, IsOptional, Max, Min } from 'class-validator';
 
 export class ScheduleBody {
   /** @example prune */
   name: string;
-  queue: string;
+  paused: boolean;
+  /** @example 60000 */
   every_ms: number | null;
   pattern: string | null;
   next_run: string | null;
@@ -12,6 +14,17 @@ export class ScheduleBody {
 
 export class ScheduleList {
   data: ScheduleBody[];
+}
+
+export class PauseScheduleBody {
+  @IsBoolean() paused: boolean;
+}
+
+export class TriggeredSchedule {
+  /** @example prune */
+  name: string;
+  /** @example queued */
+  status: string;
 }
 
 export class DeadLetterBody {
@@ -29,5 +42,11 @@ export class DeadLetterPage {
 }
 
 export class ListDeadLettersQuery {
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(200) limit: number = 50;
+  @ApiPropertyOptional({ default: 50 })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(200)
+  limit: number = 50;
 }

@@ -6,5 +6,6 @@ import { existsSync } from 'node:fs';
  */
 export function readEnvironment(): NodeJS.ProcessEnv {
   if (existsSync('.env')) process.loadEnvFile('.env');
-  return { ...process.env };
+  // `NAME=` means "not set", as people leave lines in a .env file.
+  return Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
 }

@@ -17,7 +17,11 @@ export class ObservabilityModule {
       providers: [
         { provide: LOGGER, useValue: logger },
         Metrics,
-        { provide: Tracing, inject: [Config], useFactory: (config: Config) => new Tracing(service, config.otlpEndpoint) },
+        {
+          provide: Tracing,
+          inject: [Config],
+          useFactory: (config: Config) => new Tracing(service, config.otlpEndpoint),
+        },
       ],
       exports: [LOGGER, Metrics],
     };

@@ -65,7 +65,11 @@ export interface RequestSpan {
 
 export function startRequestSpan(method: string, headers: Record<string, unknown>): RequestSpan {
   const parent = propagation.extract(context.active(), headers);
-  const span = tracer.startSpan(method, { kind: SpanKind.SERVER, attributes: { 'http.request.method': method } }, parent);
+  const span = tracer.startSpan(
+    method,
+    { kind: SpanKind.SERVER, attributes: { 'http.request.method': method } },
+    parent,
+  );
   const active = trace.setSpan(parent, span);
   const carrier: TraceCarrier = {};
   propagation.inject(active, carrier);

@@ -2,14 +2,15 @@ import { Inject, Injectable, Module, type OnApplicationBootstrap } from '@nestjs
 import type { Logger } from 'pino';
 import { LOGGER } from '../observability/observability.module.js';
 import { Database } from '../persistence/database.js';
-import { JobQueue } from './job-queue.js';
 import { Handles, type JobHandler, defineJob } from './job.js';
 import { allRetentions } from './retention.js';
+import { Schedules, runRegularly } from './schedules.js';
 
 export const PRUNE = defineJob('maintenance', 'prune');
 
+runRegularly(PRUNE, { everyMs: 15 * 60_000 });
+
 const BATCH = 5000;
-const EVERY_MS = 15 * 60_000;
 
 /** Removes what has been kept long enough, in batches, so that no statement holds many rows. */
 @Injectable()
@@ -17,12 +18,12 @@ const EVERY_MS = 15 * 60_000;
 export class Prune implements JobHandler<object>, OnApplicationBootstrap {
   constructor(
     private readonly db: Database,
-    private readonly queue: JobQueue,
+    private readonly schedules: Schedules,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onApplicationBootstrap(): Promise<void> {
-    return this.queue.schedule(PRUNE, {}, { everyMs: EVERY_MS });
+    return this.schedules.start();
   }
 
   async handle(): Promise<void> {

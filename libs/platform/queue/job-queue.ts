@@ -21,14 +21,6 @@ export interface DeadLetter {
   failed_at: string | null;
 }
 
-export interface Schedule {
-  name: string;
-  queue: QueueName;
-  every_ms: number | null;
-  pattern: string | null;
-  next_run: string | null;
-}
-
 /** The typed door to BullMQ. A job is a wire, never the truth: what it does must be derivable from tables. */
 @Injectable()
 export class JobQueue {
@@ -62,34 +54,6 @@ export class JobQueue {
         }));
       if (jobs.length > 0) await this.queue(name).addBulk(jobs);
     }
-  }
-
-  /** Runs a job again and again, once a tick however many processes declare it. Times are UTC. */
-  async schedule<Data extends object>(
-    job: JobDefinition<Data>,
-    data: Data,
-    when: { everyMs: number } | { pattern: string },
-  ): Promise<void> {
-    await this.queue(job.queue).upsertJobScheduler(
-      job.name,
-      'everyMs' in when ? { every: when.everyMs } : { pattern: when.pattern, tz: 'UTC' },
-      { name: job.name, data: { data, context: currentContext() } satisfies Envelope, opts: optionsOf(job) },
-    );
-  }
-
-  async schedules(): Promise<Schedule[]> {
-    const all = await Promise.all(
-      QUEUES.map(async (queue) =>
-        (await this.queue(queue).getJobSchedulers()).map((s) => ({
-          name: s.key,
-          queue,
-          every_ms: s.every ? Number(s.every) : null,
-          pattern: s.pattern ?? null,
-          next_run: s.next ? new Date(s.next).toISOString() : null,
-        })),
-      ),
-    );
-    return all.flat();
   }
 
   /** Newest first. */
@@ -128,12 +92,13 @@ export class JobQueue {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  private queue(name: QueueName): Queue {
+  /** BullMQ's own queue, for what this class does not say. Only this room uses it. */
+  queue(name: QueueName): Queue {
     return this.modules.get<Queue>(getQueueToken(name), { strict: false });
   }
 }
 
-const optionsOf = (job: JobDefinition<object>): JobsOptions => ({
+export const optionsOf = (job: JobDefinition<object>): JobsOptions => ({
   attempts: job.attempts,
   backoff: { type: 'exponential', delay: 1000, jitter: 0.5 },
   removeOnComplete: true,

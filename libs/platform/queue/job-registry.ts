@@ -31,7 +31,12 @@ export class JobRegistry implements OnModuleInit {
     try {
       const { context: origin } = envelope;
       await runInContext(origin, () =>
-        inSpan(`job ${name}`, { 'job.id': context.id }, () => handler.handle(envelope.data, context), origin.trace),
+        inSpan(
+          `job ${name}`,
+          { 'job.id': context.id },
+          () => handler.handle(envelope.data, context),
+          origin.trace,
+        ),
       );
       this.metrics.jobs.inc({ name, result: 'completed' });
     } catch (error) {

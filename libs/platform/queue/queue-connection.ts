@@ -48,11 +48,11 @@ export class QueueConnection implements OnApplicationShutdown {
     );
     const client = await this.pool.connect();
     try {
-      await runMigrations(client as never, 'bullmq');
+      await runMigrations(client, 'bullmq');
     } finally {
       client.release();
     }
-    return this.pool as never;
+    return this.pool;
   }
 
   /** BullMQ closes its queues and workers first (they end in an earlier hook) but never what it was given. */

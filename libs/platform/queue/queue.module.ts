@@ -6,6 +6,7 @@ import { JobRegistry } from './job-registry.js';
 import { QUEUES } from './job.js';
 import { EventsProcessor, MaintenanceProcessor, SessionsProcessor } from './processors.js';
 import { QueueConnection } from './queue-connection.js';
+import { Schedules } from './schedules.js';
 
 @Global()
 @Module({ providers: [QueueConnection], exports: [QueueConnection] })
@@ -30,9 +31,10 @@ export class QueueModule {
       ],
       providers: [
         JobQueue,
+        Schedules,
         ...(role === 'worker' ? [JobRegistry, SessionsProcessor, EventsProcessor, MaintenanceProcessor] : []),
       ],
-      exports: [JobQueue],
+      exports: [JobQueue, Schedules],
     };
   }
 

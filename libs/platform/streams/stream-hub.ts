@@ -79,7 +79,7 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
    */
   attach(raw: ServerResponse, subscription: Subscription): Observable<MessageEvent> {
     return new Observable((subscriber) => {
-      subscriber.next({ comment: 'open' } as unknown as MessageEvent);
+      subscriber.next({ comment: 'open' });
       const reader = new Reader(raw, subscription.owner, () => subscriber.complete());
       this.metrics.streamReaders.inc();
       this.join(reader, subscription).catch((error: unknown) => {

@@ -120,8 +120,9 @@ export class SessionRunner implements JobHandler<RunSessionData>, OnModuleInit {
     let next = pages.next();
     try {
       for (;;) {
-        const { done, value: page } = await next;
-        if (done) return;
+        const fetched = await next;
+        if (fetched.done === true) return;
+        const page = fetched.value;
         signal.throwIfAborted();
         next = pages.next();
         // Awaited at the loop's head; until then a failure must not count as unhandled.

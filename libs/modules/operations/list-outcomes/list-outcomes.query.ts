@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import { stringify } from 'csv-stringify/sync';
 import { decodeCursor, encodeCursor, keysetPage, refusingForgedCursor } from '#platform/http/keyset.js';
@@ -16,7 +17,10 @@ export class OutcomeParameters extends KeysetQuery {
   /** `rejected` is skipped, failed and conflict together. */
   @IsOptional() @IsIn(FILTERS) outcome?: Filter;
   /** `csv` and `ndjson` download all of them at once. */
-  @IsOptional() @IsIn(['json', 'csv', 'ndjson']) format: 'json' | 'csv' | 'ndjson' = 'json';
+  @ApiPropertyOptional({ default: 'json', enum: ['json', 'csv', 'ndjson'] })
+  @IsOptional()
+  @IsIn(['json', 'csv', 'ndjson'])
+  format: 'json' | 'csv' | 'ndjson' = 'json';
 }
 
 export class ListOutcomesQuery {

@@ -6,12 +6,12 @@ import type { Columns, CsvField } from './columns.js';
 import { type ParsedChunk, newFragment } from './parsed-chunk.js';
 import { countLines } from './record-splitter.js';
 
-interface Record {
+interface CsvRecord {
   fields: string[];
   line: number;
 }
 
-const LIMITS: Partial<{ [field in CsvField]: number }> = {
+const LIMITS: Partial<Record<CsvField, number>> = {
   invoice_no: 64,
   salesman: 120,
   created_by: 120,
@@ -33,7 +33,7 @@ const LIMITS: Partial<{ [field in CsvField]: number }> = {
 const AMOUNT_LIMIT = 1e13;
 
 /** Records of whole CSV lines with the line each begins on; blank lines are left out. */
-export function csvRecords(text: string, firstLine: number): Record[] {
+export function csvRecords(text: string, firstLine: number): CsvRecord[] {
   const rows = parse(text, {
     relax_column_count: true,
     skip_empty_lines: false,
@@ -60,7 +60,7 @@ export function csvRecords(text: string, firstLine: number): Record[] {
     .filter(isNotBlank);
 }
 
-const isNotBlank = ({ fields }: Record) => fields.length > 1 || fields[0]?.trim() !== '';
+const isNotBlank = ({ fields }: CsvRecord) => fields.length > 1 || fields[0]?.trim() !== '';
 
 /** Turns the records of a chunk into fragments, one an invoice, and the lines that must be refused. */
 export function parseCsvChunk(

@@ -1,6 +1,6 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { AppError, type FieldErrors } from '#platform/errors/app-error.js';
+import { type AppError, type FieldErrors } from '#platform/errors/app-error.js';
 import { parseJsonBody } from '#platform/http/json-body.js';
 import { fieldErrors } from '#platform/http/validation.pipe.js';
 import { contentProblems, fragmentOf } from '../import-invoice/fragment.js';
