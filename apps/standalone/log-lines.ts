@@ -1,6 +1,6 @@
 const NAMES: Record<number, string> = { 40: 'warning', 50: 'error', 60: 'fatal' };
 /** Stack traces, objects that Node prints with an error, and Node's own warnings: for the log file. */
-const NOISE = /^\s*$|^\s+(?!- )|^[}\]^]|^\(node:\d+\) |^\(Use `node |^Node\.js v\d|^node:|^file:/;
+const NOISE = /^\s*$|^\s+(?![\s-])|^[}\]^]|^\(node:\d+\) |^\(Use `node |^Node\.js v\d|^node:|^file:/;
 
 /**
  * A line of a child process as the terminal shows it, or undefined when it is for the log file only. Children log

@@ -31,7 +31,7 @@ export class Reader {
   }
 
   write(frame: Frame): void {
-    this.raw.write(frame.bytes);
+    if (!this.raw.destroyed) this.raw.write(frame.bytes);
     this.sent = frame.seq;
   }
 

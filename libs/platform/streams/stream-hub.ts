@@ -97,6 +97,7 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
     let channel = this.channels.get(stream);
     if (!channel) {
       const { head } = await this.log.extent(stream);
+      if (reader.gone) return;
       channel = this.channels.get(stream) ?? { head, readers: new Set(), tail: [], tailBytes: 0 };
       this.channels.set(stream, channel);
     }
