@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,11 +42,13 @@ export async function lockDataDir(
 ): Promise<DataDirLock> {
   const file = join(dataDir, 'instep.lock');
   const runFile = join(dataDir, 'run.json');
-  const mine = `${file}.${process.pid}`;
+  // A name of its own for each call: a hard link shares the file, so writing it again would change the lock.
+  const mine = `${file}.${process.pid}.${randomUUID()}`;
   const token = JSON.stringify({
     pid: process.pid,
     started: startOf(process.pid),
     at: new Date().toISOString(),
+    call: randomUUID(),
   });
   writeFileSync(mine, token, { mode: 0o644 });
   let tookOver = false;

@@ -1,7 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { getQueueToken } from '@nestjs/bullmq';
 import type { Job, JobsOptions, Queue } from 'bullmq';
+import type { Logger } from 'pino';
+import { LOGGER } from '../observability/observability.module.js';
 import { type RequestContext, currentContext } from '../observability/request-context.js';
 import { type JobDefinition, QUEUES, type QueueName } from './job.js';
 
@@ -23,8 +25,18 @@ export interface DeadLetter {
 
 /** The typed door to BullMQ. A job is a wire, never the truth: what it does must be derivable from tables. */
 @Injectable()
-export class JobQueue {
-  constructor(private readonly modules: ModuleRef) {}
+export class JobQueue implements OnModuleInit {
+  constructor(
+    private readonly modules: ModuleRef,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Without a listener Node prints whatever a queue meets (a restarting database) as it is. */
+  onModuleInit(): void {
+    for (const name of QUEUES) {
+      this.queue(name).on('error', (error) => this.logger.warn({ err: error, queue: name }, 'a queue met an error'));
+    }
+  }
 
   /** @param options.id the same id again is the same job: added once while it waits or runs */
   async add<Data extends object>(
