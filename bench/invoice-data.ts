@@ -32,7 +32,7 @@ export function invoiceBody(n: number): InvoiceData {
         name: `${FORMS[product % FORMS.length] ?? ''} ${product} ${(product % 9) + 1}00mg`,
         item_code: `P-${String(product).padStart(4, '0')}`,
         quantity: (product % 30) + 1,
-        mrp: ((product * 37) % 9_000) / 100 + 0.5,
+        mrp: (((product * 37) % 9_000) + 50) / 100,
       };
     }),
   };

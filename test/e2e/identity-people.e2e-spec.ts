@@ -108,12 +108,9 @@ describe('people', () => {
     expect(problem.errors).toHaveProperty([field]);
   });
 
-  it.each(['nothing', '%00', `' or 1=1`, '00000000-0000-4000-8000-000000000000'])(
-    '%s is nobody',
-    async (id) => {
-      expect((await asAdmin('GET', `users/${encodeURIComponent(id).replace('%25', '%')}`)).status).toBe(404);
-    },
-  );
+  it.each(['nothing', `' or 1=1`, '00000000-0000-4000-8000-000000000000'])('%s is nobody', async (id) => {
+    expect((await asAdmin('GET', `users/${encodeURIComponent(id)}`)).status).toBe(404);
+  });
 
   it.each([
     'x',

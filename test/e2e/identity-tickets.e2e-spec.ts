@@ -107,7 +107,7 @@ describe('a stream ticket', () => {
     expect(JSON.stringify(rows)).not.toContain(ticket.slice(5));
   });
 
-  it.each(['', 'x', 'inst_' + 'A'.repeat(43), '%00'])('%j is none', async (ticket) => {
+  it.each(['', 'x', 'inst_' + 'A'.repeat(43)])('%j is none', async (ticket) => {
     expect(await open(STREAM, ticket)).toBe(401);
   });
 

@@ -11,6 +11,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public, Roles } from '#platform/http/access.js';
+import { TakesBody } from '#platform/http/body-kind.js';
 import { SignInDesk } from './sign-in/sign-in-desk.js';
 
 const HTML = { schema: { type: 'string', example: '<!doctype html>…' } } as const;
@@ -45,6 +46,7 @@ export class SignInController {
    * @remarks Sets the cookies `instep_session` and `instep_csrf`. An error is shown in the page.
    */
   @Post()
+  @TakesBody('form')
   @Public()
   @ApiProduces('text/html')
   @ApiConsumes('application/x-www-form-urlencoded')
@@ -79,6 +81,7 @@ export class SignOutController {
    * @throws {409} An API key has no sign-in (`identity.no_session`)
    */
   @Post()
+  @TakesBody('form')
   @Roles('viewer', { page: true })
   @ApiProduces('text/html')
   @ApiFoundResponse({ description: 'Nobody was signed in; goes to the sign-in page' })

@@ -14,6 +14,7 @@ import { IsNotEmpty, IsOptional, IsString, MaxLength } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '#platform/errors/app-error.js';
 import { Roles } from '#platform/http/access.js';
+import { TakesBody } from '#platform/http/body-kind.js';
 import { Errors } from '#platform/http/documented.js';
 import { Idempotent } from '#platform/http/idempotency.js';
 import {
@@ -57,6 +58,7 @@ export class ImportController {
   /** Imports a file of invoices in the background: NDJSON (a single import's body on each line) or CSV, up to 64 MB. */
   @Roles('operator')
   @Post('invoices')
+  @TakesBody('stream')
   @HttpCode(202)
   @ApiConsumes('application/x-ndjson', 'text/csv')
   @ApiBody({ schema: { type: 'string', format: 'binary' } })

@@ -4,13 +4,14 @@ import {
   ArrayMinSize,
   IsArray,
   IsEmail,
-  IsNotEmpty,
+  IsObject,
   IsOptional,
   IsString,
   MaxLength,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { IsNotBlank } from '#platform/http/not-blank.js';
 import { IsDecimalAmount, PRICE, QUANTITY } from '#platform/http/money.js';
 import { IsRealDate } from '#platform/http/real-date.js';
 
@@ -19,7 +20,7 @@ export const MAX_ITEMS = 10_000;
 /** A customer as invoices name it. Fields that are left out keep what is stored. */
 export class CustomerBody {
   /** @example CUST-889 */
-  @IsString() @IsNotEmpty() @MaxLength(64) code: string;
+  @IsNotBlank() @MaxLength(64) code: string;
   /** @example LifeCare Pharmacy */
   @IsOptional() @IsString() @MaxLength(200) name?: string | null;
   /** @example Kozhikode */
@@ -38,7 +39,7 @@ export class CustomerBody {
 /** One line of an invoice. */
 export class ItemBody {
   /** @example Paracetamol 650mg */
-  @IsString() @IsNotEmpty() @MaxLength(300) name: string;
+  @IsNotBlank() @MaxLength(300) name: string;
   /** @example PR650 */
   @IsOptional() @IsString() @MaxLength(64) item_code?: string | null;
   /**
@@ -61,17 +62,18 @@ export class InvoiceBody {
   /** @example 2025-01-18 */
   @IsRealDate() invoice_date: string;
   /** @example Ajay */
-  @IsOptional() @IsString() @IsNotEmpty() @MaxLength(120) salesman?: string | null;
+  @IsOptional() @IsNotBlank() @MaxLength(120) salesman?: string | null;
   /**
    * A label; who really did it is recorded in the audit log.
    * @example admin
    */
   @IsOptional() @IsString() @MaxLength(120) created_by?: string | null;
   @IsOptional() @IsString() @MaxLength(2000) remarks?: string | null;
-  @ValidateNested() @Type(() => CustomerBody) @IsNotEmpty() customer: CustomerBody;
+  @IsObject() @ValidateNested() @Type(() => CustomerBody) customer: CustomerBody;
   @IsArray()
   @ArrayMinSize(1, { message: 'must have at least one line' })
   @ArrayMaxSize(MAX_ITEMS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ItemBody)
   items: ItemBody[];

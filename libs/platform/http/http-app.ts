@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import cookie from '@fastify/cookie';
 import cors from '@fastify/cors';
@@ -8,11 +9,13 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { type Config } from '../config/config.js';
+import { AppError, invalid } from '../errors/app-error.js';
 import { NestLogger } from '../observability/logger.js';
 import { Metrics } from '../observability/metrics.js';
 import { LOGGER } from '../observability/observability.module.js';
 import { runInContext } from '../observability/request-context.js';
 import { type RequestSpan, startRequestSpan } from '../observability/tracing.js';
+import type { BodyKind } from './body-kind.js';
 import { parseJsonBody } from './json-body.js';
 import { mountDocs } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -86,6 +89,7 @@ export async function createHttpApp(
       exposedHeaders: ['etag', 'x-correlation-id'],
     });
   }
+  refuseNul(fastify);
   parseBodies(fastify);
   withPrefix(app);
   app.useGlobalPipes(validationPipe());
@@ -121,7 +125,7 @@ function observeRequests(fastify: FastifyInstance, metrics: Metrics, logger: Log
 function parseBodies(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(
-    ['application/json', 'application/*+json'],
+    /^application\/([\w.+-]+\+)?json\b/,
     { parseAs: 'buffer' },
     (
       request: FastifyRequest & { rawBody?: Buffer },
@@ -129,6 +133,7 @@ function parseBodies(fastify: FastifyInstance): void {
       done: (error: Error | null, value?: unknown) => void,
     ) => {
       request.rawBody = body;
+      if (!isUtf8(body)) return done(new AppError(400, 'request.not_json', 'The body is not UTF-8'));
       try {
         done(null, body.length === 0 ? undefined : parseJsonBody(body.toString('utf8')));
       } catch (error) {
@@ -139,11 +144,31 @@ function parseBodies(fastify: FastifyInstance): void {
   fastify.addContentTypeParser(
     'application/x-www-form-urlencoded',
     { parseAs: 'string', bodyLimit: 16 * 1024 },
-    (_request: FastifyRequest, body: string, done: (error: Error | null, value?: unknown) => void) =>
-      done(null, Object.fromEntries(new URLSearchParams(body))),
+    (request: FastifyRequest, body: string, done: Done) =>
+      takes(request, 'form')
+        ? done(null, Object.fromEntries(new URLSearchParams(body)))
+        : done(unsupportedType()),
   );
-  fastify.addContentTypeParser(
-    STREAMED_TYPES,
-    (_request: FastifyRequest, payload: unknown, done: (e: null, v: unknown) => void) => done(null, payload),
+  fastify.addContentTypeParser(STREAMED_TYPES, (request: FastifyRequest, payload: unknown, done: Done) =>
+    takes(request, 'stream') ? done(null, payload) : done(unsupportedType()),
+  );
+}
+
+type Done = (error: Error | null, value?: unknown) => void;
+
+/** A stream that reached a validated body would be walked into like any object: only routes that ask get one. */
+const takes = (request: FastifyRequest, body: BodyKind) =>
+  (request.routeOptions.config as { body?: BodyKind }).body === body;
+
+const unsupportedType = () =>
+  new AppError(415, 'request.unsupported_type', 'This Content-Type is not taken here; see /docs');
+
+function refuseNul(fastify: FastifyInstance): void {
+  fastify.addHook(
+    'onRequest',
+    (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+      const nul = /(?:[?&]([^=&]*)=[^&]*)?%00/i.exec(request.url);
+      done(nul ? invalid({ [nul[1] || 'path']: ['must not contain a NUL character'] }) : undefined);
+    },
   );
 }

@@ -1,3 +1,4 @@
+import { Decimal } from 'decimal.js';
 import { type ValidationOptions, registerDecorator } from 'class-validator';
 import { ApiProperty } from '@nestjs/swagger';
 import { applyDecorators } from '@nestjs/common';
@@ -14,7 +15,7 @@ export interface DecimalRule {
 export const PRICE: DecimalRule = { scale: 4, integers: 11 };
 export const QUANTITY: DecimalRule = { scale: 4, integers: 11 };
 
-const PLAIN = /^[+-]?(\d+)(?:\.(\d+))?$/;
+const PLAIN = /^-?(\d+)(?:\.(\d+))?$/;
 
 /**
  * The canonical text of an amount that came as a number or a decimal string, or a message that says what is wrong.
@@ -23,8 +24,8 @@ const PLAIN = /^[+-]?(\d+)(?:\.(\d+))?$/;
 export function readDecimal(value: unknown, rule: DecimalRule): { text: string } | { problem: string } {
   if (typeof value !== 'number' && typeof value !== 'string')
     return { problem: 'must be a number or a decimal string' };
-  const text = String(value).trim();
-  const match = PLAIN.exec(/e/i.test(text) && typeof value === 'number' ? expand(value) : text);
+  const text = typeof value === 'number' ? new Decimal(value).toFixed() : value;
+  const match = PLAIN.exec(text);
   if (!match?.[1]) return { problem: 'must be a number or a decimal string' };
   const integers = match[1].replace(/^0+/, '');
   const decimals = (match[2] ?? '').replace(/0+$/, '');
@@ -34,9 +35,6 @@ export function readDecimal(value: unknown, rule: DecimalRule): { text: string }
   const sign = text.startsWith('-') && integers + decimals !== '' ? '-' : '';
   return { text: `${sign}${integers || '0'}${decimals && `.${decimals}`}` };
 }
-
-/** `1e-7` in plain digits; a double's exponent form only appears outside 1e-7..1e21. */
-const expand = (value: number) => (Math.abs(value) < 1 ? value.toFixed(20) : BigInt(value).toString());
 
 /** Validates an amount by its rule. */
 export function IsDecimalAmount(rule: DecimalRule, options: ValidationOptions = {}) {

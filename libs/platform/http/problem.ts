@@ -78,6 +78,10 @@ export function toAppError(error: unknown): AppError {
 }
 
 function fromHttpException(error: HttpException): AppError {
+  // Nest wraps what Fastify throws.
+  const known = FASTIFY[(error.cause as { code?: string } | undefined)?.code ?? ''];
+  if (known) return new AppError(...known);
+  if (error.cause instanceof AppError) return error.cause;
   const status = error.getStatus();
   const code = { 404: 'request.no_route', 429: 'request.too_many' }[status] ?? 'request.refused';
   return new AppError(

@@ -34,7 +34,9 @@ export class JobQueue implements OnModuleInit {
   /** Without a listener Node prints whatever a queue meets (a restarting database) as it is. */
   onModuleInit(): void {
     for (const name of QUEUES) {
-      this.queue(name).on('error', (error) => this.logger.warn({ err: error, queue: name }, 'a queue met an error'));
+      this.queue(name).on('error', (error) =>
+        this.logger.warn({ err: error, queue: name }, 'a queue met an error'),
+      );
     }
   }
 

@@ -1,6 +1,6 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, ArrayMinSize, IsArray, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsObject, ValidateNested } from 'class-validator';
 import { Audit } from '#platform/audit/audit.js';
 import { Database } from '#platform/persistence/database.js';
 import { type InvoiceDocument, readInvoice } from '../get-invoice/get-invoice.query.js';
@@ -12,6 +12,7 @@ export class AddItemsBody {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_ITEMS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ItemBody)
   items: ItemBody[];

@@ -1,6 +1,6 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import { type AppError, type FieldErrors } from '#platform/errors/app-error.js';
+import { AppError, type FieldErrors } from '#platform/errors/app-error.js';
 import { parseJsonBody } from '#platform/http/json-body.js';
 import { fieldErrors } from '#platform/http/validation.pipe.js';
 import { contentProblems, fragmentOf } from '../import-invoice/fragment.js';
@@ -36,7 +36,12 @@ function readInvoice(
   try {
     value = parseJsonBody(row);
   } catch (error) {
-    return { invoiceNo: null, errors: (error as AppError).options.errors ?? { line: ['is not valid JSON'] } };
+    return {
+      invoiceNo: null,
+      errors: (error instanceof AppError ? error.options.errors : undefined) ?? {
+        line: ['is not valid JSON'],
+      },
+    };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { invoiceNo: null, errors: { line: ['is not a JSON object'] } };
@@ -49,7 +54,7 @@ function readInvoice(
     forbidNonWhitelisted: true,
     stopAtFirstError: true,
   });
-  const errors = problems.length > 0 ? fieldErrors(problems) : contentProblems(command.invoice_no, command);
+  const errors = problems.length > 0 ? fieldErrors(problems) : contentProblems(command);
   if (!errors) return command;
   const { invoice_no: no } = given;
   return {

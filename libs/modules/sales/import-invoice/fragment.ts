@@ -78,16 +78,9 @@ function decimalText(value: number | string, rule: DecimalRule): string {
   return read.text;
 }
 
-/** Blank keys, and amounts that would not fit; null when all is well. */
-export function contentProblems(
-  invoiceNo: string,
-  body: Pick<InvoiceBody, 'customer' | 'items'>,
-): FieldErrors | null {
-  const errors: FieldErrors = {};
-  if (invoiceNo.trim() === '') errors.invoice_no = ['must not be blank'];
-  if (body.customer.code.trim() === '') errors['customer.code'] = ['must not be blank'];
-  if (totalOf(body.items).abs().gte(TOTAL_LIMIT)) errors.items = ['add up to a total that is too large'];
-  return Object.keys(errors).length > 0 ? errors : null;
+/** What the validators of single fields cannot see: a total that would not fit. Null when all is well. */
+export function contentProblems({ items }: Pick<InvoiceBody, 'items'>): FieldErrors | null {
+  return totalOf(items).abs().gte(TOTAL_LIMIT) ? { items: ['add up to a total that is too large'] } : null;
 }
 
 /** Each line rounded to 2 decimals, half away from zero, and summed: as the database does it. */

@@ -1,7 +1,8 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { IsNotEmpty, IsString, MaxLength } from 'class-validator';
+import { MaxLength } from 'class-validator';
 import { Audit } from '#platform/audit/audit.js';
 import { AppError, conflict, invalid } from '#platform/errors/app-error.js';
+import { IsNotBlank } from '#platform/http/not-blank.js';
 import { Database } from '#platform/persistence/database.js';
 import { type InvoiceView, InvoiceBody } from '../invoice.dto.js';
 import { differences } from './differences.js';
@@ -14,7 +15,7 @@ export class ImportInvoiceCommand extends InvoiceBody {
    * The number that identifies the invoice: the same number and content again is answered, not stored again.
    * @example INV-10222
    */
-  @IsString() @IsNotEmpty() @MaxLength(64) invoice_no: string;
+  @IsNotBlank() @MaxLength(64) invoice_no: string;
 }
 
 export class ImportedInvoice {
@@ -45,7 +46,7 @@ export class ImportInvoiceHandler implements ICommandHandler<ImportInvoiceComman
   ) {}
 
   async execute(command: ImportInvoiceCommand): Promise<ImportAnswer> {
-    const problems = contentProblems(command.invoice_no, command);
+    const problems = contentProblems(command);
     if (problems) throw invalid(problems);
     return this.db.tx(async () => {
       const [written] = await this.writer.write([fragmentOf(command.invoice_no, command, 1)]);

@@ -99,9 +99,13 @@ function written(row: Incoming, stored: Stored | undefined): Written {
 
 const PARTY_FIELDS = ['name', 'area', 'address1', 'address2', 'phone1', 'phone2', 'email'];
 
-/** Customers and salesmen that are new or say something new; in order of their keys, so that two imports never deadlock. */
+/**
+ * Customers and salesmen that are new or say something new, of invoices that are not stored yet: an old invoice that
+ * comes again must not bring an old name back. In order of their keys, so that two imports never deadlock.
+ */
 const partiesSql = (source: string) => `
-with fragment as materialized (${source}),
+with fragment as materialized (
+  select * from (${source}) f where not exists (select from sales.invoice k where k.invoice_no = f.invoice_no)),
 customer as (
   select customer_code as code, ${PARTY_FIELDS.map(
     (f) =>
@@ -123,10 +127,9 @@ salesmen as (
   on conflict (name) do nothing)
 select $1::text`;
 
-/**
- * chr(31) and chr(30) keep fields and lines apart in the hashed text. Amounts have one text for one value, since
- * their scale is fixed.
- */
+/** A text in the hashed content with its length, so that nothing in it can pass for a border between fields. */
+const framed = (column: string) => `coalesce(length(${column})::text, '-'), ':', ${column}`;
+
 const writeSql = (source: string) => `
 with fragment as materialized (${source}),
 line as materialized (
@@ -137,14 +140,19 @@ line as materialized (
     with ordinality as l (name, item_code, quantity, mrp, shelf_location, remarks, n)),
 total as (
   select invoice_no, sum(round(quantity * mrp, 2)) as amount,
-    string_agg(concat_ws(chr(31), name, item_code, quantity, mrp, shelf_location, remarks), chr(30) order by position) as content
+    string_agg(concat(${['name', 'item_code', 'shelf_location', 'remarks'].map(framed).join(', ')}, quantity, ',', mrp), ';' order by position) as content
   from line group by invoice_no),
 incoming as materialized (
   select distinct on (f.invoice_no) f.*, t.amount,
-    sha256(convert_to(concat_ws(chr(30), f.invoice_date,
-      ${['customer_code', ...PARTY_FIELDS.map((f) => `customer_${f}`), 'salesman', 'created_by', 'remarks']
-        .map((f) => `coalesce(f.${f}, chr(31))`)
-        .join(', ')}, t.content), 'UTF8')) as hash
+    sha256(convert_to(concat(f.invoice_date, ',', ${[
+      'customer_code',
+      ...PARTY_FIELDS.map((field) => `customer_${field}`),
+      'salesman',
+      'created_by',
+      'remarks',
+    ]
+      .map((field) => framed(`f.${field}`))
+      .join(', ')}, t.content), 'UTF8')) as hash
   from fragment f join total t using (invoice_no)
   order by f.invoice_no, f.first_line),
 added as (

@@ -147,7 +147,8 @@ class Filter {
   constructor(query: ListInvoicesQuery) {
     const shape: string[] = [];
     const add = (name: string, value: string | undefined, sql: (n: number) => string) => {
-      if (value === undefined) return;
+      // A form sends empty fields for filters that were not filled in.
+      if (!value) return;
       shape.push(name);
       this.params.push(value);
       this.parts.push(sql);

@@ -1,6 +1,14 @@
 import { PartialType } from '@nestjs/swagger';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { ArrayMinSize, IsArray, ArrayMaxSize, IsOptional, ValidateIf, ValidateNested } from 'class-validator';
+import {
+  ArrayMinSize,
+  IsArray,
+  IsObject,
+  ArrayMaxSize,
+  IsOptional,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
 import { Type } from 'class-transformer';
 import { Audit } from '#platform/audit/audit.js';
 import { invalid } from '#platform/errors/app-error.js';
@@ -15,6 +23,7 @@ export class ReplaceInvoiceBody extends InvoiceBody {}
 /** Changes the fields that are given; `items`, when given, replaces all lines. Null clears salesman, created_by, remarks. */
 export class ChangeInvoiceBody extends PartialType(InvoiceBody) {
   @ValidateIf((b: ChangeInvoiceBody) => b.customer !== undefined)
+  @IsObject()
   @ValidateNested()
   @Type(() => CustomerBody)
   override customer?: CustomerBody;
@@ -23,6 +32,7 @@ export class ChangeInvoiceBody extends PartialType(InvoiceBody) {
   @IsArray()
   @ArrayMinSize(1, { message: 'must have at least one line' })
   @ArrayMaxSize(MAX_ITEMS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ItemBody)
   override items?: ItemBody[];
