@@ -132,11 +132,15 @@ $$;
 `;
 
 const INVOICE_TRIGGERS = `
+-- Our own connections say so; whoever does not is another program.
+create function sales.writes_directly() returns boolean language sql stable
+  as $$ select coalesce(current_setting('instep.app', true), '') <> 'on' $$;
+
 -- The only producer of invoice events and counts, for our own writes as for another program's. The sequencer
 -- renders the rows after commit; our own writers wake it then, another program's wake it from here.
 create function sales.tell_sequencer() returns void language plpgsql as $$
 begin
-  if coalesce(current_setting('instep.app', true), '') <> 'on' then perform pg_notify('instep_outbox', ''); end if;
+  if sales.writes_directly() then perform pg_notify('instep_outbox', ''); end if;
 end $$;
 
 create function sales.invoice_added() returns trigger language plpgsql as $$
@@ -196,30 +200,24 @@ create trigger invoice_truncated after truncate on sales.invoice
 `;
 
 const ITEM_TRIGGERS = `
--- Lines change their invoice. Our own writers change the invoice row (total, version) in the same transaction;
--- for another program the total is kept here, which makes the invoice's own trigger tell of it.
+-- Lines change their invoice. Our own writers change the invoice row (total, version) in the same transaction, and
+-- its trigger tells; for another program the total is kept here, which makes that trigger tell of it.
 create function sales.items_changed() returns trigger language plpgsql as $$
 begin
-  if current_setting('instep.app', true) = 'on' then
-    insert into platform.outbox (topic, type, aggregate_id)
-      select distinct 'sales.invoice', 'sales.invoice-updated.v1', invoice_id::text from touched
-      on conflict (topic, aggregate_id, xid) do nothing;
-  else
-    update sales.invoice i set total_amount = t.total, version = i.version + 1
-    from (select invoice_id, coalesce((select sum(round(quantity * mrp, 2)) from sales.invoice_item l
-                                       where l.invoice_id = x.invoice_id), 0) as total
-          from (select distinct invoice_id from touched) x) t
-    where i.id = t.invoice_id;
-  end if;
+  update sales.invoice i set total_amount = t.total, version = i.version + 1
+  from (select invoice_id, coalesce((select sum(round(quantity * mrp, 2)) from sales.invoice_item l
+                                     where l.invoice_id = x.invoice_id), 0) as total
+        from (select distinct invoice_id from touched) x) t
+  where i.id = t.invoice_id;
   return null;
 end $$;
 
 create trigger items_added after insert on sales.invoice_item referencing new table as touched
-  for each statement execute function sales.items_changed();
+  for each statement when (sales.writes_directly()) execute function sales.items_changed();
 create trigger items_updated after update on sales.invoice_item referencing new table as touched
-  for each statement execute function sales.items_changed();
+  for each statement when (sales.writes_directly()) execute function sales.items_changed();
 create trigger items_removed after delete on sales.invoice_item referencing old table as touched
-  for each statement execute function sales.items_changed();
+  for each statement when (sales.writes_directly()) execute function sales.items_changed();
 `;
 
 const FILE_IMPORT = `

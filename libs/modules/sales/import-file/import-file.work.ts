@@ -18,7 +18,7 @@ import { StagedInvoices } from './staged-invoices.js';
 
 const ENTITY = 'invoices';
 /** Invoices written in one transaction. */
-const WRITE_PAGE = 500;
+const WRITE_PAGE = 1000;
 /** Reading the file in is the first part of the way, writing the invoices the second. */
 const STAGING_SHARE = 0.3;
 

@@ -130,47 +130,50 @@ select $1::text`;
 /** A text in the hashed content with its length, so that nothing in it can pass for a border between fields. */
 const framed = (column: string) => `coalesce(length(${column})::text, '-'), ':', ${column}`;
 
+const LINES = 'f.names, f.item_codes, f.quantities, f.mrps, f.shelf_locations, f.item_remarks';
+const LINE = 'name, item_code, quantity, mrp, shelf_location, remarks';
+const HEAD = ['customer_code', ...PARTY_FIELDS.map((f) => `customer_${f}`), 'salesman', 'created_by', 'remarks'];
+
+/**
+ * Everything about lines is done fragment by fragment, in the order of their arrays: no sort and no join of lines.
+ * `base` is how many lines of the invoice stand in the fragments before.
+ */
 const writeSql = (source: string) => `
-with fragment as materialized (${source}),
-line as materialized (
-  select f.invoice_no, row_number() over (partition by f.invoice_no order by f.first_line, l.n)::int as position,
-    l.name, l.item_code, l.quantity::numeric(15, 4) as quantity, l.mrp::numeric(15, 4) as mrp, l.shelf_location, l.remarks
-  from fragment f
-  cross join lateral unnest(f.names, f.item_codes, f.quantities, f.mrps, f.shelf_locations, f.item_remarks)
-    with ordinality as l (name, item_code, quantity, mrp, shelf_location, remarks, n)),
+with fragment as materialized (
+  select f.*, t.amount, t.content,
+    coalesce(sum(cardinality(f.names)) over (partition by f.invoice_no order by f.first_line
+             rows between unbounded preceding and 1 preceding), 0)::int as base
+  from (${source}) f
+  cross join lateral (
+    select sum(round(quantity * mrp, 2)) as amount,
+      string_agg(concat(${['name', 'item_code', 'shelf_location', 'remarks'].map(framed).join(', ')}, quantity, ',', mrp), ';') as content
+    from unnest(${LINES}) as l (${LINE})) t),
 total as (
-  select invoice_no, sum(round(quantity * mrp, 2)) as amount,
-    string_agg(concat(${['name', 'item_code', 'shelf_location', 'remarks'].map(framed).join(', ')}, quantity, ',', mrp), ';' order by position) as content
-  from line group by invoice_no),
+  select invoice_no, sum(amount) as amount, string_agg(content, ';' order by first_line) as content
+  from fragment group by invoice_no),
 incoming as materialized (
-  select distinct on (f.invoice_no) f.*, t.amount,
-    sha256(convert_to(concat(f.invoice_date, ',', ${[
-      'customer_code',
-      ...PARTY_FIELDS.map((field) => `customer_${field}`),
-      'salesman',
-      'created_by',
-      'remarks',
-    ]
-      .map((field) => framed(`f.${field}`))
-      .join(', ')}, t.content), 'UTF8')) as hash
+  select f.*, t.amount as total,
+    sha256(convert_to(concat(f.invoice_date, ',', ${HEAD.map((field) => framed(`f.${field}`)).join(', ')}, t.content), 'UTF8')) as hash
   from fragment f join total t using (invoice_no)
-  order by f.invoice_no, f.first_line),
+  where f.base = 0),
 added as (
   insert into sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, created_by, created_user, remarks,
                              total_amount, content_hash)
-  select i.invoice_no, i.invoice_date, c.id, s.id, i.created_by, $1, i.remarks, i.amount, i.hash
+  select i.invoice_no, i.invoice_date, c.id, s.id, i.created_by, $1, i.remarks, i.total, i.hash
   from incoming i
   join sales.customer c on c.code = i.customer_code
   left join sales.salesman s on s.name = i.salesman
-  where abs(i.amount) < 1e13
+  where abs(i.total) < 1e13
   order by i.first_line
   on conflict (invoice_no) do nothing
   returning id, invoice_no, total_amount),
 items as (
-  insert into sales.invoice_item (invoice_id, position, name, item_code, quantity, mrp, shelf_location, remarks)
-  select a.id, l.position, l.name, l.item_code, l.quantity, l.mrp, l.shelf_location, l.remarks
-  from added a join line l using (invoice_no)
-  order by a.id, l.position)
+  insert into sales.invoice_item (invoice_id, position, ${LINE})
+  select f.id, f.base + l.n, ${LINE.split(', ')
+    .map((column) => `l.${column}`)
+    .join(', ')}
+  from (select a.id, f.* from added a join fragment f using (invoice_no) order by a.id, f.first_line) f
+  cross join lateral unnest(${LINES}) with ordinality as l (${LINE}, n))
 select i.invoice_no, i.first_line, encode(i.hash, 'hex') as hash, a.id, a.total_amount
 from incoming i left join added a using (invoice_no)
 order by i.first_line`;

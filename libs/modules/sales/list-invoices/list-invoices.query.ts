@@ -64,21 +64,21 @@ export class ListInvoicesHandler implements IQueryHandler<ListInvoicesQuery, str
     const filter = new Filter(query);
     const after = query.cursor === undefined ? null : (decodeCursor(LIST, query.cursor, 1)[0] ?? null);
     const offset = after === null ? (page - 1) * size : 0;
-    const [rows, count] = await refusingForgedCursor(query.cursor, () =>
-      Promise.all([
-        this.db.prepared<{ id: string; body: string }>(
-          `sales.list.${filter.shape}`,
-          `select p.id, d.body::text as body
+    // One round trip: the count comes with each row, and is asked for alone only when there is no row.
+    const counted = after === null ? filter.countSql(4) : 'null';
+    const rows = await refusingForgedCursor(query.cursor, () =>
+      this.db.prepared<{ id: string; body: string; count: string | null }>(
+        `sales.list.${filter.shape}.${after === null ? 'page' : 'cursor'}`,
+        `select p.id, d.body::text as body, (${counted})::text as count
          from (select i.id from sales.invoice i where i.deleted_at is null and i.id < $1 ${filter.sql(4)}
                order by i.id desc limit $2 offset $3) p
          join sales.invoice_document d on d.id = p.id
          order by p.id desc`,
-          [after ?? '9223372036854775807', size + 1, offset, ...filter.params],
-        ),
-        after === null ? this.count(filter) : null,
-      ]),
+        [after ?? '9223372036854775807', size + 1, offset, ...filter.params],
+      ),
     );
-    if (after === null && rows.length === 0 && page > 1) {
+    const count = after === null ? Number(rows[0]?.count ?? (page > 1 ? await this.count(filter) : 0)) : null;
+    if (rows.length === 0 && page > 1) {
       throw new AppError(
         404,
         'sales.page_past_end',
@@ -88,13 +88,13 @@ export class ListInvoicesHandler implements IQueryHandler<ListInvoicesQuery, str
     return this.render(query, { page, size, count, after }, rows);
   }
 
-  private async count(filter: Filter): Promise<number> {
-    const sql =
-      filter.params.length === 0
-        ? 'select sum(n) as n from sales.invoice_count'
-        : `select count(*) as n from sales.invoice i where i.deleted_at is null ${filter.sql(1)}`;
-    const [row] = await this.db.prepared<{ n: string }>(`sales.count.${filter.shape}`, sql, filter.params);
-    return Number(row?.n ?? 0);
+  private async count(filter: Filter): Promise<string> {
+    const [row] = await this.db.prepared<{ n: string }>(
+      `sales.count.${filter.shape}`,
+      `select (${filter.countSql(1)})::text as n`,
+      filter.params,
+    );
+    return row?.n ?? '0';
   }
 
   private render(
@@ -175,6 +175,12 @@ class Filter {
       (select id from sales.customer where name ilike $${n} or code ilike $${n}))`,
     );
     this.shape = shape.join('+') || 'all';
+  }
+
+  /** Of all invoices from the maintained counter, otherwise counted. */
+  countSql(first: number): string {
+    if (this.params.length === 0) return 'select sum(n) from sales.invoice_count';
+    return `select count(*) from sales.invoice i where i.deleted_at is null ${this.sql(first)}`;
   }
 
   /** `and ...` with parameters numbered from `first`. */
