@@ -24,7 +24,7 @@ export class StagedInvoices {
    */
   async putInOrder(sessionId: string): Promise<number> {
     await this.db.execute('delete from sales.import_invoice where session_id = $1', [sessionId]);
-    return this.db.execute(
+    const count = await this.db.execute(
       `insert into sales.import_invoice (session_id, ordinal, invoice_no, first_line, refusal)
        select $1, row_number() over (order by min(first_line)), invoice_no, min(first_line), case
          when min(bad_line) is not null then 'line ' || min(bad_line) || ' of the same invoice was refused'
@@ -33,6 +33,9 @@ export class StagedInvoices {
        from sales.import_fragment where session_id = $1 group by invoice_no`,
       [sessionId],
     );
+    // The pages that follow are planned by what is known of these tables, which a moment ago were empty.
+    await this.db.execute('analyze sales.import_fragment, sales.import_invoice');
+    return count;
   }
 
   /** For NDJSON, where each line is an invoice of its own: a number that comes again is set aside, the first counts. */

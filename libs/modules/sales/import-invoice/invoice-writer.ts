@@ -54,10 +54,20 @@ export class InvoiceWriter {
     const { actor } = currentContext();
     const user = `${actor.kind}:${actor.id ?? ''}`;
     await this.db.prepared(`sales.parties.${name}`, partiesSql(sql), [user, ...params]);
-    const rows = await this.db.prepared<Incoming>(`sales.write.${name}`, writeSql(sql), [user, ...params]);
-    const known = await this.stored(rows.filter((row) => row.id === null).map((row) => row.invoice_no));
+    const rows = await this.db.prepared<Incoming | Added>(`sales.write.${name}`, writeSql(sql), [
+      user,
+      ...params,
+    ]);
+    // Both halves come in one answer and are put together here: the planner cannot know how many were added.
+    const incoming = rows.filter((row): row is Incoming => row.id === null);
+    const added = new Map(
+      rows.filter((row): row is Added => row.id !== null).map((row) => [row.invoice_no, row]),
+    );
+    const known = await this.stored(incoming.map((row) => row.invoice_no).filter((no) => !added.has(no)));
     this.outbox.announce();
-    return rows.map((row) => written(row, known.get(row.invoice_no)));
+    return incoming
+      .map((row) => written(row, added.get(row.invoice_no), known.get(row.invoice_no)))
+      .sort((a, b) => Number(a.first_line) - Number(b.first_line));
   }
 
   /** A new statement, so that invoices which another transaction committed meanwhile are seen. */
@@ -77,8 +87,13 @@ interface Incoming {
   invoice_no: string;
   first_line: string;
   hash: string;
-  id: string | null;
-  total_amount: string | null;
+  id: null;
+}
+
+interface Added {
+  invoice_no: string;
+  id: string;
+  total_amount: string;
 }
 
 interface Stored {
@@ -88,12 +103,15 @@ interface Stored {
   deleted: boolean;
 }
 
-function written(row: Incoming, stored: Stored | undefined): Written {
-  const { invoice_no, first_line } = row;
-  if (row.id !== null)
-    return { invoice_no, first_line, result: 'created', id: row.id, total_amount: row.total_amount };
+function written(
+  { invoice_no, first_line, hash }: Incoming,
+  added: Added | undefined,
+  stored: Stored | undefined,
+): Written {
+  if (added)
+    return { invoice_no, first_line, result: 'created', id: added.id, total_amount: added.total_amount };
   if (!stored) return { invoice_no, first_line, result: 'too_large', id: null, total_amount: null };
-  const result = stored.deleted ? 'deleted' : stored.hash === row.hash ? 'same' : 'different';
+  const result = stored.deleted ? 'deleted' : stored.hash === hash ? 'same' : 'different';
   return { invoice_no, first_line, result, id: stored.id, total_amount: stored.total_amount };
 }
 
@@ -132,7 +150,13 @@ const framed = (column: string) => `coalesce(length(${column})::text, '-'), ':',
 
 const LINES = 'f.names, f.item_codes, f.quantities, f.mrps, f.shelf_locations, f.item_remarks';
 const LINE = 'name, item_code, quantity, mrp, shelf_location, remarks';
-const HEAD = ['customer_code', ...PARTY_FIELDS.map((f) => `customer_${f}`), 'salesman', 'created_by', 'remarks'];
+const HEAD = [
+  'customer_code',
+  ...PARTY_FIELDS.map((f) => `customer_${f}`),
+  'salesman',
+  'created_by',
+  'remarks',
+];
 
 /**
  * Everything about lines is done fragment by fragment, in the order of their arrays: no sort and no join of lines.
@@ -152,10 +176,10 @@ total as (
   select invoice_no, sum(amount) as amount, string_agg(content, ';' order by first_line) as content
   from fragment group by invoice_no),
 incoming as materialized (
-  select f.*, t.amount as total,
+  select distinct on (f.invoice_no) f.*, t.amount as total,
     sha256(convert_to(concat(f.invoice_date, ',', ${HEAD.map((field) => framed(`f.${field}`)).join(', ')}, t.content), 'UTF8')) as hash
   from fragment f join total t using (invoice_no)
-  where f.base = 0),
+  order by f.invoice_no, f.first_line),
 added as (
   insert into sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, created_by, created_user, remarks,
                              total_amount, content_hash)
@@ -174,6 +198,5 @@ items as (
     .join(', ')}
   from (select a.id, f.* from added a join fragment f using (invoice_no) order by a.id, f.first_line) f
   cross join lateral unnest(${LINES}) with ordinality as l (${LINE}, n))
-select i.invoice_no, i.first_line, encode(i.hash, 'hex') as hash, a.id, a.total_amount
-from incoming i left join added a using (invoice_no)
-order by i.first_line`;
+select invoice_no, first_line, encode(hash, 'hex') as hash, null as id, null as total_amount from incoming
+union all select invoice_no, null, null, id, total_amount from added`;
