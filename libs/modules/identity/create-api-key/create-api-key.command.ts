@@ -8,7 +8,7 @@ import { currentContext } from '#platform/observability/request-context.js';
 import { Database } from '#platform/persistence/database.js';
 import { KEY_PREFIX } from '../authenticate/request-authenticator.js';
 import { ApiKey } from '../entities/api-key.entity.js';
-import { IfGiven } from '../if-given.js';
+import { IfGiven } from '#platform/http/if-given.js';
 import { hashOf, randomSecret } from '../secrets.js';
 import { OneLine } from '../text-rules.js';
 

@@ -4,7 +4,7 @@ import { IsIn } from 'class-validator';
 import { Audit } from '#platform/audit/audit.js';
 import { conflict } from '#platform/errors/app-error.js';
 import { Database } from '#platform/persistence/database.js';
-import { IfGiven } from '../if-given.js';
+import { IfGiven } from '#platform/http/if-given.js';
 import { Passwords } from '../passwords.js';
 import { EmailAddress, NewPassword, OneLine } from '../text-rules.js';
 import { USER_COLUMNS, UserRow } from '../user.dto.js';

@@ -11,7 +11,7 @@ import { KeysetQuery } from '#platform/http/keyset.query.js';
 import { IsRealDate } from '#platform/http/real-date.js';
 import { Database } from '#platform/persistence/database.js';
 
-import { IfGiven } from '../if-given.js';
+import { IfGiven } from '#platform/http/if-given.js';
 import { PagePosition } from '../page-position.dto.js';
 import { OneLine } from '../text-rules.js';
 

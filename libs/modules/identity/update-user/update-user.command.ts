@@ -7,7 +7,7 @@ import { Database } from '#platform/persistence/database.js';
 import { KnownCallers } from '../authenticate/known-callers.js';
 import { User } from '../entities/user.entity.js';
 import { noSuchUser } from '../get-user/get-user.query.js';
-import { IfGiven } from '../if-given.js';
+import { IfGiven } from '#platform/http/if-given.js';
 import { requireAnotherAdmin } from '../last-admin.js';
 import { Passwords } from '../passwords.js';
 import { Sessions } from '../sessions.js';

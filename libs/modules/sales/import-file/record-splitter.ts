@@ -11,7 +11,7 @@ export interface RecordChunk {
 
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
-const CHUNK_BYTES = 512 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 /** The longest record that is taken; a longer one is a file without line ends, or with a quote that never closes. */
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 

@@ -1,17 +1,11 @@
-import { PartialType } from '@nestjs/swagger';
+import { OmitType, PartialType } from '@nestjs/swagger';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import {
-  ArrayMinSize,
-  IsArray,
-  IsObject,
-  ArrayMaxSize,
-  IsOptional,
-  ValidateIf,
-  ValidateNested,
-} from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsObject, ValidateNested } from 'class-validator';
 import { Type } from 'class-transformer';
 import { Audit } from '#platform/audit/audit.js';
 import { invalid } from '#platform/errors/app-error.js';
+import { IfGiven } from '#platform/http/if-given.js';
+import { IsRealDate } from '#platform/http/real-date.js';
 import { Database } from '#platform/persistence/database.js';
 import { type InvoiceDocument, readInvoice } from '../get-invoice/get-invoice.query.js';
 import { InvoiceRows } from '../invoice-rows.js';
@@ -21,21 +15,26 @@ import { CustomerBody, InvoiceBody, ItemBody, MAX_ITEMS } from '../invoice.dto.j
 export class ReplaceInvoiceBody extends InvoiceBody {}
 
 /** Changes the fields that are given; `items`, when given, replaces all lines. Null clears salesman, created_by, remarks. */
-export class ChangeInvoiceBody extends PartialType(InvoiceBody) {
-  @ValidateIf((b: ChangeInvoiceBody) => b.customer !== undefined)
+export class ChangeInvoiceBody extends PartialType(OmitType(InvoiceBody, ['invoice_date', 'customer', 'items'])) {
+  /** @example 2025-01-18 */
+  @IfGiven()
+  @IsRealDate()
+  invoice_date?: string;
+
+  @IfGiven()
   @IsObject()
   @ValidateNested()
   @Type(() => CustomerBody)
-  override customer?: CustomerBody;
+  customer?: CustomerBody;
 
-  @IsOptional()
+  @IfGiven()
   @IsArray()
   @ArrayMinSize(1, { message: 'must have at least one line' })
   @ArrayMaxSize(MAX_ITEMS)
   @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ItemBody)
-  override items?: ItemBody[];
+  items?: ItemBody[];
 }
 
 export class UpdateInvoiceCommand {
@@ -74,7 +73,9 @@ export class UpdateInvoiceHandler implements ICommandHandler<UpdateInvoiceComman
         createdBy: given('created_by') ? { label: change.created_by ?? null } : null,
         remarks: given('remarks') ? { text: change.remarks ?? null } : null,
       });
-      await this.audit.record('sales.invoice_updated', `invoice:${id}`, { fields: Object.keys(change) });
+      await this.audit.record('sales.invoice_updated', `invoice:${id}`, {
+        fields: Object.entries(change).flatMap(([field, value]) => (value === undefined ? [] : [field])),
+      });
       return readInvoice(this.db, id);
     });
   }
