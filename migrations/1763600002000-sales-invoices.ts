@@ -146,7 +146,7 @@ end $$;
 create function sales.invoice_added() returns trigger language plpgsql as $$
 begin
   insert into platform.outbox (topic, type, aggregate_id)
-    select 'sales.invoice', 'sales.invoice-imported.v1', id::text from added order by id
+    select 'sales.invoice', 'sales.invoice-imported.v1', id::text from added order by added.id
     on conflict (topic, aggregate_id, xid) do nothing;
   insert into sales.invoice_count select count(*) from added where deleted_at is null having count(*) > 0;
   perform sales.tell_sequencer();
@@ -169,13 +169,21 @@ begin
   return null;
 end $$;
 
+-- What is left to say of an invoice that is gone.
+create function sales.last_words(gone sales.invoice, type text) returns text language sql stable as $$
+  select json_build_object('id', gone.id, 'invoice_no', gone.invoice_no, 'invoice_date', gone.invoice_date,
+    'total_amount', gone.total_amount, 'type', sales.wire_type(type))::text
+$$;
+
 create function sales.invoice_removed() returns trigger language plpgsql as $$
 begin
+  -- Events that nobody rendered yet could not be rendered any more.
+  update platform.outbox o set body = sales.last_words(r::sales.invoice, o.type) from removed r
+    where o.topic = 'sales.invoice' and o.aggregate_id = r.id::text and o.body is null and not o.sequenced;
   insert into platform.outbox (topic, type, aggregate_id, body)
-    select 'sales.invoice', 'sales.invoice-deleted.v1', id::text,
-      json_build_object('id', id, 'invoice_no', invoice_no, 'invoice_date', invoice_date, 'total_amount', total_amount,
-                        'type', 'invoice_deleted')::text
-    from removed order by id
+    select 'sales.invoice', 'sales.invoice-deleted.v1', r.id::text,
+      sales.last_words(r::sales.invoice, 'sales.invoice-deleted.v1')
+    from removed r order by r.id
     on conflict (topic, aggregate_id, xid) do update set type = excluded.type, body = excluded.body;
   insert into sales.invoice_count select -count(*) from removed where deleted_at is null having count(*) > 0;
   perform sales.tell_sequencer();
