@@ -1,8 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 
 interface Transaction {
@@ -62,13 +60,6 @@ export class Database {
   async prepared<Row extends QueryResultRow>(name: string, text: string, values: unknown[]): Promise<Row[]> {
     const result = await (this.current.getStore()?.client ?? this.pool).query<Row>({ name, text, values });
     return result.rows;
-  }
-
-  /** A stream into `COPY ... FROM STDIN` on the transaction at hand. */
-  copyIn(sql: string): Writable {
-    const transaction = this.current.getStore();
-    if (!transaction) throw new Error('copyIn needs a transaction');
-    return transaction.client.query(copyFrom(sql));
   }
 
   /** Runs after the outermost transaction committed; at once outside of one. Must not fail or be relied on. */
