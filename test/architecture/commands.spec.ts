@@ -15,7 +15,7 @@ function unhandled(tree: readonly SourceFile[]): string[] {
       ...all.matchAll(new RegExp(`@(?:Command|Query)Handler\\(${name}\\)\\s*export class (\\w+)`, 'g')),
     ].map((match) => match[1] ?? '');
     if (handlers.length !== 1) return [`${name} has ${handlers.length} handlers, not one`];
-    const provided = modules.some((text) => new RegExp(`\b${handlers[0]}\b`).test(withoutImports(text)));
+    const provided = modules.some((text) => new RegExp(`\\b${handlers[0]}\\b`).test(withoutImports(text)));
     return provided ? [] : [`${handlers[0]} is not a provider of any module`];
   });
 }

@@ -10,12 +10,13 @@ import {
   ApiOkResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { IsNotEmpty, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '#platform/errors/app-error.js';
 import { Roles } from '#platform/http/access.js';
 import { TakesBody } from '#platform/http/body-kind.js';
 import { Errors } from '#platform/http/documented.js';
+import { IsNotBlank } from '#platform/http/not-blank.js';
 import { Idempotent } from '#platform/http/idempotency.js';
 import {
   ImportFileAnswer,
@@ -29,7 +30,7 @@ class ImportFileParameters {
   /** For CSV: URL-encoded JSON `{"field": "header"}`; fields are named as in the body of a single import. */
   @IsOptional() @IsString() @MaxLength(8000) map?: string;
   /** Customer of rows that name none. */
-  @IsOptional() @IsString() @IsNotEmpty() @MaxLength(64) default_customer_code?: string;
+  @IsOptional() @IsNotBlank() @MaxLength(64) default_customer_code?: string;
 }
 
 const FORMATS: Record<string, 'csv' | 'ndjson'> = { 'text/csv': 'csv', 'application/x-ndjson': 'ndjson' };

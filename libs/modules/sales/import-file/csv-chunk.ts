@@ -1,4 +1,4 @@
-import { parse } from 'csv-parse/sync';
+import { CsvError, parse } from 'csv-parse/sync';
 import { PRICE, QUANTITY, readDecimal } from '#platform/http/money.js';
 import { isRealDate } from '#platform/http/real-date.js';
 import type { Fragment } from '../import-invoice/fragment.js';
@@ -9,6 +9,7 @@ import { countLines } from './record-splitter.js';
 interface CsvRecord {
   fields: string[];
   line: number;
+  problem?: string;
 }
 
 const LIMITS: Partial<Record<CsvField, number>> = {
@@ -32,32 +33,57 @@ const LIMITS: Partial<Record<CsvField, number>> = {
 /** A line's amount with 13 digits before the point and 2 after still goes out as an exact number. */
 const AMOUNT_LIMIT = 1e13;
 
+const OPTIONS = {
+  relax_column_count: true,
+  // A quote inside of an unquoted field (`5" pipe`) is text.
+  relax_quotes: true,
+  skip_empty_lines: false,
+  record_delimiter: ['\r\n', '\n'],
+};
+
 /** Records of whole CSV lines with the line each begins on; blank lines are left out. */
 export function csvRecords(text: string, firstLine: number): CsvRecord[] {
-  const rows = parse(text, {
-    relax_column_count: true,
-    skip_empty_lines: false,
-    relax_quotes: false,
-    bom: true,
-  });
-  if (rows.length >= countLines(Buffer.from(text))) {
-    return rows.map((fields, index) => ({ fields, line: firstLine + index })).filter(isNotBlank);
+  try {
+    const rows = parse(text, OPTIONS);
+    const records =
+      rows.length >= countLines(Buffer.from(text))
+        ? rows.map((fields, index) => ({ fields, line: firstLine + index }))
+        : numbered(text, firstLine);
+    return records.filter(isNotBlank);
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    return lineByLine(text, firstLine);
   }
-  // Quoted fields contain line ends: ask where each record ends.
+}
+
+/** Quoted fields contain line ends: counts those between the ends of the records. */
+function numbered(text: string, firstLine: number): CsvRecord[] {
+  const bytes = Buffer.from(text);
   let line = firstLine;
-  const informed = parse(text, {
-    relax_column_count: true,
-    skip_empty_lines: false,
-    bom: true,
-    info: true,
-  }) as unknown;
-  return (informed as { record: string[]; info: { lines: number } }[])
-    .map(({ record, info }) => {
-      const at = line;
-      line = firstLine + info.lines;
-      return { fields: record, line: at };
-    })
-    .filter(isNotBlank);
+  let from = 0;
+  const rows = parse(text, { ...OPTIONS, info: true }) as unknown as {
+    record: string[];
+    info: { bytes: number };
+  }[];
+  return rows.map(({ record, info }) => {
+    const at = line;
+    line += countLines(bytes.subarray(from, info.bytes));
+    from = info.bytes;
+    return { fields: record, line: at };
+  });
+}
+
+/** Some quotes do not match: finds the lines that are whole by themselves, so that only the others are refused. */
+function lineByLine(text: string, firstLine: number): CsvRecord[] {
+  return text.split(/\r?\n/).flatMap((row, index) => {
+    const line = firstLine + index;
+    if (row.trim() === '') return [];
+    try {
+      return parse(row, OPTIONS).map((fields) => ({ fields, line }));
+    } catch {
+      return [{ fields: [row.split(',')[0] ?? ''], line, problem: 'the quotes of this line do not match' }];
+    }
+  });
 }
 
 const isNotBlank = ({ fields }: CsvRecord) => fields.length > 1 || fields[0]?.trim() !== '';
@@ -71,7 +97,7 @@ export function parseCsvChunk(
   const fragments = new Map<string, Fragment>();
   const refused: ParsedChunk['refused'] = [];
   let strays = 0;
-  for (const { fields, line } of csvRecords(text, firstLine)) {
+  for (const { fields, line, problem } of csvRecords(text, firstLine)) {
     const get = (field: CsvField): string => {
       const index = options.columns[field];
       return index === undefined ? '' : (fields[index] ?? '').trim();
@@ -79,9 +105,9 @@ export function parseCsvChunk(
     const invoiceNo = get('invoice_no');
     let fragment = fragments.get(invoiceNo);
     const read =
-      fields.length === options.width
+      fields.length === options.width && !problem
         ? readLine(get, options.defaultCustomerCode, fragment?.customer_code ?? null)
-        : { problem: `has ${fields.length} fields, the header has ${options.width}` };
+        : { problem: problem ?? `has ${fields.length} fields, the header has ${options.width}` };
     if ('problem' in read) {
       refused.push({ record: invoiceNo.slice(0, 64) || null, line, reason: read.problem });
       if (invoiceNo === '' || invoiceNo.length > 64) {

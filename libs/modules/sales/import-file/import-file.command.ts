@@ -67,6 +67,7 @@ export class ImportFileHandler implements ICommandHandler<
         await this.drop(fileId);
       return answer;
     } catch (error) {
+      drain(command.content);
       await this.drop(fileId).catch(() => undefined);
       throw error;
     }
@@ -98,7 +99,7 @@ export class ImportFileHandler implements ICommandHandler<
       );
       last = chunk;
     };
-    for await (const part of content as AsyncIterable<Buffer>) {
+    for await (const part of content.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += part.length;
       if (bytes > MAX_FILE_BYTES) throw tooLarge();
       hash.update(part);
@@ -159,6 +160,15 @@ export const tooLarge = () =>
     'request.too_large',
     'The file is larger than 64 MB. Split it by invoices and send the parts one after another.',
   );
+
+const DRAIN_MS = 10_000;
+
+/** Lets a refused upload run out, so that the connection serves the next request; one that goes on too long is cut. */
+function drain(content: Readable): void {
+  if (content.readableEnded || content.destroyed) return;
+  const timer = setTimeout(() => content.destroy(), DRAIN_MS).unref();
+  content.once('close', () => clearTimeout(timer)).resume();
+}
 
 /** A file that was cut off inside its last record must not be taken for a whole one. */
 function refuseTorn(last: RecordChunk, format: 'csv' | 'ndjson', columns: { width: number } | null): void {

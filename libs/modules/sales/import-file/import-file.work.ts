@@ -172,8 +172,7 @@ export class ImportFileWork implements SessionWork {
 function parseChunk(file: ImportFile, chunk: Chunk): ParsedChunk {
   const firstLine = Number(chunk.first_line);
   let text = chunk.data.toString('utf8');
-  if (file.format === 'ndjson')
-    return parseNdjsonChunk(text.replace(/^\uFEFF/, ''), firstLine, file.default_customer_code);
+  if (file.format === 'ndjson') return parseNdjsonChunk(text, firstLine, file.default_customer_code);
   if (!file.columns) throw new SessionFailure('The uploaded file has no header.');
   let line = firstLine;
   if (chunk.no === 0) {

@@ -49,18 +49,27 @@ function readInvoice(
   const given = value as { invoice_no?: unknown; customer?: unknown };
   if (defaultCustomerCode) given.customer = withCode(given.customer, defaultCustomerCode);
   const command = plainToInstance(ImportInvoiceCommand, given);
-  const problems = validateSync(command, {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    stopAtFirstError: true,
-  });
-  const errors = problems.length > 0 ? fieldErrors(problems) : contentProblems(command);
+  const errors = problemsOf(command);
   if (!errors) return command;
   const { invoice_no: no } = given;
   return {
     invoiceNo: typeof no === 'string' && no.trim() !== '' && no.length <= 64 ? no.trim() : null,
     errors,
   };
+}
+
+/** Whatever one line makes fail refuses that line, not the file. */
+function problemsOf(command: ImportInvoiceCommand): FieldErrors | null {
+  try {
+    const problems = validateSync(command, {
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      stopAtFirstError: true,
+    });
+    return problems.length > 0 ? fieldErrors(problems) : contentProblems(command);
+  } catch {
+    return { line: ['is not an invoice'] };
+  }
 }
 
 function withCode(customer: unknown, code: string): unknown {

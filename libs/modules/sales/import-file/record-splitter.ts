@@ -10,7 +10,12 @@ export interface RecordChunk {
 }
 
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const COMMA = 0x2c;
 const QUOTE = 0x22;
+/** Any other byte. */
+const TEXT = 0x78;
+const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 const CHUNK_BYTES = 256 * 1024;
 /** The longest record that is taken; a longer one is a file without line ends, or with a quote that never closes. */
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
@@ -26,14 +31,23 @@ export class RecordSplitter {
   private line = 1;
   private bytes = 0;
   private inQuotes = false;
+  private previous = NEWLINE;
+  private sawNewline = false;
+  private sawReturn = false;
+  private started = false;
   /** End of the last whole record in `parts`; its line ends are counted when it is cut. */
   private complete = 0;
 
   constructor(private readonly quoted: boolean) {}
 
   /** @throws AppError 400 */
-  *push(data: Buffer): Generator<RecordChunk> {
+  *push(part: Buffer): Generator<RecordChunk> {
+    const marked = !this.started && part.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+    const data = marked ? part.subarray(BYTE_ORDER_MARK.length) : part;
+    this.started = true;
     this.check(data);
+    this.sawNewline ||= data.includes(NEWLINE);
+    this.sawReturn ||= data.includes(RETURN);
     const end = this.lastRecordEnd(data);
     if (end > 0) this.complete = this.size + end;
     this.parts.push(data);
@@ -57,6 +71,12 @@ export class RecordSplitter {
       throw refuse(
         'sales.file_torn',
         'The file ends inside a quoted field: it was cut off. Send it again whole.',
+      );
+    }
+    if (this.sawReturn && !this.sawNewline) {
+      throw refuse(
+        'sales.file_encoding',
+        'The lines end in carriage returns only. Save the file with LF or CRLF line ends.',
       );
     }
     if (this.size > 0) yield this.cut(this.size);
@@ -83,19 +103,28 @@ export class RecordSplitter {
   private lastRecordEnd(data: Buffer): number {
     if (!this.quoted) return data.lastIndexOf(NEWLINE) + 1;
     let end = 0;
-    let from = 0;
-    while (from <= data.length) {
+    for (let from = 0; from < data.length;) {
       const quote = data.indexOf(QUOTE, from);
       const until = quote === -1 ? data.length : quote;
       if (!this.inQuotes && until > from) {
         const newline = data.subarray(from, until).lastIndexOf(NEWLINE);
         if (newline !== -1) end = from + newline + 1;
       }
+      if (until > from) this.previous = data[until - 1] ?? NEWLINE;
       if (quote === -1) break;
-      this.inQuotes = !this.inQuotes;
+      const closes = this.inQuotes;
+      this.inQuotes = !closes && this.opensField();
+      // A quote that closed may turn out to be the first of a doubled one.
+      this.previous = closes ? QUOTE : TEXT;
       from = quote + 1;
     }
     return end;
+  }
+
+  /** A quote opens a field only where one begins; elsewhere (`5" pipe`) it is text. */
+  private opensField(): boolean {
+    const { previous } = this;
+    return previous === COMMA || previous === NEWLINE || previous === RETURN || previous === QUOTE;
   }
 
   private cut(at: number): RecordChunk {

@@ -15,7 +15,9 @@ import { CustomerBody, InvoiceBody, ItemBody, MAX_ITEMS } from '../invoice.dto.j
 export class ReplaceInvoiceBody extends InvoiceBody {}
 
 /** Changes the fields that are given; `items`, when given, replaces all lines. Null clears salesman, created_by, remarks. */
-export class ChangeInvoiceBody extends PartialType(OmitType(InvoiceBody, ['invoice_date', 'customer', 'items'])) {
+export class ChangeInvoiceBody extends PartialType(
+  OmitType(InvoiceBody, ['invoice_date', 'customer', 'items']),
+) {
   /** @example 2025-01-18 */
   @IfGiven()
   @IsRealDate()
