@@ -60,11 +60,19 @@ export class Notifier implements OnApplicationShutdown {
     const channels = [...this.pending];
     this.pending.clear();
     if (this.stopped) return;
-    this.db
-      .detached(() =>
-        this.db.query('select pg_notify(channel, $2) from unnest($1::text[]) channel', [channels, '']),
-      )
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'a notice could not be sent'));
+    this.send(channels).catch((error: unknown) =>
+      this.logger.warn({ err: error }, 'a notice could not be sent'),
+    );
+  }
+
+  /** On the listening connection, whose commits wait for no disk: a notice that is lost is only late. */
+  private async send(channels: Channel[]): Promise<void> {
+    if (!this.client) await (this.connecting ??= this.connect());
+    await this.client?.query({
+      name: 'notify',
+      text: `select pg_notify(channel, '') from unnest($1::text[]) channel`,
+      values: [channels],
+    });
   }
 
   private async connect(): Promise<void> {
@@ -73,6 +81,7 @@ export class Notifier implements OnApplicationShutdown {
         connectionString: this.config.databaseUrl,
         application_name: 'instep-listen',
         keepAlive: true,
+        options: '-c synchronous_commit=off',
       });
       client.on('error', () => undefined);
       try {

@@ -17,7 +17,7 @@ import { type DomainEvent, type Topic, streamTopics, subscribersOf } from './top
 
 const BATCH = 1000;
 /** Commits that follow closely are numbered together. */
-const GATHER_MS = 5;
+const GATHER_MS = 8;
 /** The net beneath the notices. */
 const POLL_MS = 1000;
 
@@ -115,13 +115,16 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
       text: sequenceSql(topic),
       values: [topic.name, topic.stream, BATCH, subscribersOf(topic.name).length > 0],
     });
-    const count = Number(result.rows[0]?.count ?? 0);
-    if (count > 0) await client.query(`select pg_notify('instep_event', '')`);
-    return count;
+    return Number(result.rows[0]?.count ?? 0);
   }
 
   /** Adds the jobs first and removes the rows after: a crash between repeats a job, with the same id. */
   private async deliver(client: Client): Promise<number> {
+    const waiting = await client.query({
+      name: 'waiting',
+      text: 'select from platform.outbox where sequenced limit 1',
+    });
+    if (waiting.rowCount === 0) return 0;
     await client.query('begin');
     try {
       const { rows } = await client.query<OutboxRow>(
@@ -188,4 +191,4 @@ logged as (
   from claimed cross join head left join rendered using (position)),
 removed as (delete from platform.outbox where id in (select id from claimed) and not $4),
 kept as (update platform.outbox set sequenced = true where id in (select id from claimed) and $4)
-select count(*) from claimed`;
+select count(*), case when count(*) > 0 then pg_notify('instep_event', '') end from claimed`;

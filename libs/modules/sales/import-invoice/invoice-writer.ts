@@ -32,38 +32,51 @@ export class InvoiceWriter {
   ) {}
 
   write(fragments: Fragment[]): Promise<Written[]> {
-    return this.run({
-      name: 'body',
-      sql: `select * from json_to_recordset($2::json) as f (${FRAGMENT_COLUMNS})`,
-      params: [JSON.stringify(fragments)],
-    });
+    return this.run(
+      {
+        name: 'body',
+        sql: `select * from json_to_recordset($2::json) as f (${FRAGMENT_COLUMNS})`,
+        params: [JSON.stringify(fragments)],
+      },
+      false,
+    );
   }
 
   /** The invoices of a staged file with ordinals in `(after, upTo]`. */
   writeStaged(sessionId: string, after: number, upTo: number): Promise<Written[]> {
-    return this.run({
-      name: 'staged',
-      sql: `select f.* from sales.import_invoice i
+    return this.run(
+      {
+        name: 'staged',
+        sql: `select f.* from sales.import_invoice i
             join sales.import_fragment f on f.session_id = i.session_id and f.invoice_no = i.invoice_no
             where i.session_id = $2 and i.ordinal > $3 and i.ordinal <= $4 and i.refusal is null`,
-      params: [sessionId, after, upTo],
-    });
+        params: [sessionId, after, upTo],
+      },
+      true,
+    );
   }
 
-  private async run({ name, sql, params }: Source): Promise<Written[]> {
+  private async run({ name, sql, params }: Source, expectNewParties: boolean): Promise<Written[]> {
     const { actor } = currentContext();
-    const user = `${actor.kind}:${actor.id ?? ''}`;
-    await this.db.prepared(`sales.parties.${name}`, partiesSql(sql), [user, ...params]);
-    const rows = await this.db.prepared<Incoming | Added>(`sales.write.${name}`, writeSql(sql), [
-      user,
-      ...params,
-    ]);
+    const values = [`${actor.kind}:${actor.id ?? ''}`, ...params];
+    const addParties = () => this.db.prepared(`sales.parties.${name}`, partiesSql(sql), values);
+    const write = (parties: Parties) =>
+      this.db.prepared<Incoming | Added>(`sales.write.${name}.${parties}`, writeSql(sql, parties), values);
+
+    if (expectNewParties) await addParties();
+    const rows = await write(expectNewParties ? 'by key' : 'as known');
     // Both halves come in one answer and are put together here: the planner cannot know how many were added.
     const incoming = rows.filter((row): row is Incoming => row.id === null);
     const added = new Map(
       rows.filter((row): row is Added => row.id !== null).map((row) => [row.invoice_no, row]),
     );
-    const known = await this.stored(incoming.map((row) => row.invoice_no).filter((no) => !added.has(no)));
+    const left = incoming.map((row) => row.invoice_no).filter((no) => !added.has(no));
+    const known = await this.stored(left);
+    if (!expectNewParties && left.some((no) => !known.has(no))) {
+      // A customer or salesman is new, or something new is said of one.
+      await addParties();
+      for (const row of await write('by key')) if (row.id !== null) added.set(row.invoice_no, row);
+    }
     this.outbox.announce();
     return incoming
       .map((row) => written(row, added.get(row.invoice_no), known.get(row.invoice_no)))
@@ -158,11 +171,21 @@ const HEAD = [
   'remarks',
 ];
 
+/** The customer is stored with all that is said of it, and so is the salesman. */
+const AS_KNOWN = `and (i.salesman is null or s.id is not null)
+    and ${PARTY_FIELDS.map((f) => `(i.customer_${f} is null or i.customer_${f} = c.${f})`).join(' and ')}`;
+
+/**
+ * `as known` leaves out invoices whose customer or salesman must be written first, which for a single import is rare
+ * and saves it a statement.
+ */
+type Parties = 'as known' | 'by key';
+
 /**
  * Everything about lines is done fragment by fragment, in the order of their arrays: no sort and no join of lines.
  * `base` is how many lines of the invoice stand in the fragments before.
  */
-const writeSql = (source: string) => `
+const writeSql = (source: string, parties: Parties) => `
 with fragment as materialized (
   select f.*, t.amount, t.content,
     coalesce(sum(cardinality(f.names)) over (partition by f.invoice_no order by f.first_line
@@ -187,7 +210,7 @@ added as (
   from incoming i
   join sales.customer c on c.code = i.customer_code
   left join sales.salesman s on s.name = i.salesman
-  where abs(i.total) < 1e13
+  where abs(i.total) < 1e13 ${parties === 'as known' ? AS_KNOWN : ''}
   order by i.first_line
   on conflict (invoice_no) do nothing
   returning id, invoice_no, total_amount),
