@@ -17,7 +17,7 @@ export class Audit {
    */
   async record(action: string, subject: string | null, details: Record<string, unknown> = {}): Promise<void> {
     const { actor, address, correlationId } = currentContext();
-    await this.db.prepared(
+    await this.db.alongside(
       'audit.record',
       `insert into platform.audit_log (actor_kind, actor_id, actor_label, action, subject, address, correlation_id, details)
        values ($1, $2, $3, $4, $5, $6, $7, $8)`,

@@ -44,61 +44,77 @@ export class Idempotency {
     const { actor } = identityOf(request);
     const identity = `${actor.kind}:${actor.id ?? ''}`;
     const operation = `${request.method} ${request.url.split('?')[0]?.replace(/\/+$/, '') ?? ''}`;
+    const attempt = () => this.db.tx(() => this.attempt({ identity, key, operation, bodyHash }, work));
+    try {
+      return await attempt();
+    } catch (error) {
+      // The first answer was committed while we looked (look and lock are one statement, whose snapshot is older than
+      // the lock), and its row made ours fail, which rolled everything back. Now it is seen.
+      if ((error as { constraint?: string }).constraint === 'idempotency_answer_pkey') return attempt();
+      throw error;
+    }
+  }
+
+  private async attempt(
+    {
+      identity,
+      key,
+      operation,
+      bodyHash,
+    }: { identity: string; key: string; operation: string; bodyHash: string },
+    work: () => Promise<Answer>,
+  ): Promise<Answer> {
     const place = `idempotency:${identity}:${key}`;
-    return this.db.tx(async () => {
-      const lock = await this.db.first<{ free: boolean }>(
-        `select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as free`,
-        [place],
+    const [known] = await this.db.prepared<Known>(
+      'idempotency.look',
+      `with expired as (
+         delete from platform.idempotency_answer
+         where identity = $2 and key = $3 and created_at <= platform.now() - interval '24 hours')
+       select l.free, a.operation, a.body_hash, a.status, a.body
+       from (select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as free) l
+       left join platform.idempotency_answer a on a.identity = $2 and a.key = $3
+         and a.created_at > platform.now() - interval '24 hours'`,
+      [place, identity, key],
+    );
+    if (!known?.free) {
+      throw new AppError(
+        409,
+        'idempotency.in_flight',
+        'A request with this Idempotency-Key is being worked on; ask again in a moment',
+        { headers: { 'retry-after': '1' } },
       );
-      if (!lock?.free) {
+    }
+    if (known.body !== null) {
+      if (known.operation !== operation || known.body_hash !== bodyHash) {
         throw new AppError(
-          409,
-          'idempotency.in_flight',
-          'A request with this Idempotency-Key is being worked on; ask again in a moment',
-          {
-            headers: { 'retry-after': '1' },
-          },
+          422,
+          'idempotency.key_reused',
+          'This Idempotency-Key was used for another request; make a new one',
         );
       }
-      const known = await this.db.first<{
-        operation: string;
-        body_hash: string;
-        status: number;
-        body: string;
-      }>(
-        `select operation, body_hash, status, body from platform.idempotency_answer
-         where identity = $1 and key = $2 and created_at > platform.now() - interval '24 hours'`,
-        [identity, key],
-      );
-      if (known) {
-        if (known.operation !== operation || known.body_hash !== bodyHash) {
-          throw new AppError(
-            422,
-            'idempotency.key_reused',
-            'This Idempotency-Key was used for another request; make a new one',
-          );
-        }
-        return { status: known.status, body: JSON.parse(this.cipher.decrypt(known.body, place)) as unknown };
-      }
-      const answer = await work();
-      await this.db.execute(
-        `insert into platform.idempotency_answer (identity, key, operation, body_hash, status, body, created_at)
-         values ($1, $2, $3, $4, $5, $6, platform.now())
-         on conflict (identity, key) do update set operation = excluded.operation, body_hash = excluded.body_hash,
-           status = excluded.status, body = excluded.body, created_at = excluded.created_at`,
-        [
-          identity,
-          key,
-          operation,
-          bodyHash,
-          answer.status,
-          this.cipher.encrypt(JSON.stringify(answer.body ?? null), place),
-        ],
-      );
-      return answer;
-    });
+      return { status: known.status, body: JSON.parse(this.cipher.decrypt(known.body, place)) as unknown };
+    }
+    const answer = await work();
+    await this.db.alongside(
+      'idempotency.keep',
+      `insert into platform.idempotency_answer (identity, key, operation, body_hash, status, body, created_at)
+       values ($1, $2, $3, $4, $5, $6, platform.now())`,
+      [
+        identity,
+        key,
+        operation,
+        bodyHash,
+        answer.status,
+        this.cipher.encrypt(JSON.stringify(answer.body ?? null), place),
+      ],
+    );
+    return answer;
   }
 }
+
+type Known =
+  | { free: boolean; operation: string; body_hash: string; status: number; body: string }
+  | { free: boolean; operation: null; body_hash: null; status: null; body: null };
 
 /** Wraps a handler in {@link Idempotency.once}; the handler's own transactions join. */
 @Injectable()

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
@@ -6,6 +7,8 @@ import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 interface Transaction {
   runner: QueryRunner;
   client: PoolClient;
+  /** Statements whose answer nobody waits for; they are sent together with the COMMIT. */
+  last: (() => Promise<unknown>)[];
   afterCommit: (() => void)[];
 }
 
@@ -63,6 +66,17 @@ export class Database {
     return result.rows;
   }
 
+  /**
+   * A prepared statement that belongs to the transaction at hand but whose rows nobody needs: it is sent with the
+   * COMMIT. When it fails, nothing of the transaction stays and {@link tx} throws.
+   */
+  async alongside(name: string, text: string, values: unknown[]): Promise<void> {
+    const transaction = this.current.getStore();
+    const statement = () => (transaction?.client ?? this.pool).query({ name, text, values });
+    if (transaction) transaction.last.push(statement);
+    else await statement();
+  }
+
   /** Runs after the outermost transaction committed; at once outside of one. Must not fail or be relied on. */
   afterCommit(work: () => void): void {
     const transaction = this.current.getStore();
@@ -87,20 +101,34 @@ export class Database {
     }
   }
 
-  private async attempt<T>(work: () => Promise<T>, options: TransactionOptions): Promise<T> {
+  /**
+   * BEGIN travels with the first statement and COMMIT with the last ones (the pool's connections are pipelined), so
+   * a transaction of one statement costs two trips to the server, not four.
+   */
+  private async attempt<T>(work: () => Promise<T>, { isolation }: TransactionOptions): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
     try {
       const client = (await runner.connect()) as PoolClient;
-      // Naming the level costs a round trip of its own; without it PostgreSQL's default holds: READ COMMITTED.
-      await runner.startTransaction(options.isolation);
-      const transaction: Transaction = { runner, client, afterCommit: [] };
+      const transaction: Transaction = { runner, client, last: [], afterCommit: [] };
+      const stream = streamOf(client);
+      stream.cork();
+      process.nextTick(() => stream.uncork());
+      const begun = client.query(isolation ? `BEGIN ISOLATION LEVEL ${isolation}` : 'BEGIN');
+      begun.catch(() => undefined);
+      tellTypeOrm(runner, true);
       let result: T;
       try {
         result = await this.current.run(transaction, work);
-        await runner.commitTransaction();
+        stream.cork();
+        // One that fails turns the COMMIT behind it into a rollback, and is what is thrown.
+        const sent = [begun, ...transaction.last.map((statement) => statement()), client.query('COMMIT')];
+        stream.uncork();
+        await Promise.all(sent);
       } catch (error) {
-        await runner.rollbackTransaction().catch(() => undefined);
+        await client.query('ROLLBACK').catch(() => undefined);
         throw error;
+      } finally {
+        tellTypeOrm(runner, false);
       }
       for (const after of transaction.afterCommit) after();
       return result;
@@ -113,6 +141,15 @@ export class Database {
   detached<T>(work: () => Promise<T>): Promise<T> {
     return this.current.exit(work);
   }
+}
+
+/** The socket of a connection; pg's types do not show it. */
+const streamOf = (client: PoolClient): Writable =>
+  (client as unknown as { connection: { stream: Writable } }).connection.stream;
+
+/** TypeORM must not open a transaction of its own inside of ours, as `save` does when it knows of none. */
+function tellTypeOrm(runner: QueryRunner, active: boolean): void {
+  Object.assign(runner, { isTransactionActive: active, transactionDepth: active ? 1 : 0 });
 }
 
 /** The five-character SQLSTATE of whatever was thrown, if PostgreSQL threw it. */

@@ -24,6 +24,7 @@ export class Notifier implements OnApplicationShutdown {
   private readonly channels = new Set<Channel>();
   private client: Client | undefined;
   private connecting: Promise<void> | undefined;
+  private sending = false;
   private stopped = false;
 
   constructor(
@@ -35,7 +36,7 @@ export class Notifier implements OnApplicationShutdown {
   /** Wakes the listeners of every process, after the transaction at hand has committed. */
   poke(channel: Channel): void {
     this.db.afterCommit(() => {
-      if (this.pending.size === 0) setTimeout(() => this.flush(), GATHER_MS);
+      if (this.pending.size === 0) setTimeout(() => void this.flush(), GATHER_MS);
       this.pending.add(channel);
     });
   }
@@ -56,13 +57,21 @@ export class Notifier implements OnApplicationShutdown {
     await this.client?.end().catch(() => undefined);
   }
 
-  private flush(): void {
-    const channels = [...this.pending];
-    this.pending.clear();
-    if (this.stopped) return;
-    this.send(channels).catch((error: unknown) =>
-      this.logger.warn({ err: error }, 'a notice could not be sent'),
-    );
+  /** One at a time: what is poked while a notice is on its way goes with the next. */
+  private async flush(): Promise<void> {
+    if (this.sending) return;
+    this.sending = true;
+    try {
+      while (this.pending.size > 0 && !this.stopped) {
+        const channels = [...this.pending];
+        this.pending.clear();
+        await this.send(channels);
+      }
+    } catch (error) {
+      this.logger.warn({ err: error }, 'a notice could not be sent');
+    } finally {
+      this.sending = false;
+    }
   }
 
   /** On the listening connection, whose commits wait for no disk: a notice that is lost is only late. */

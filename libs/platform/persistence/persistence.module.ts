@@ -27,7 +27,13 @@ const POOL_SIZE = 20;
         poolSize: POOL_SIZE,
         poolErrorHandler: (error: unknown) => logger.warn({ err: error }, 'a database connection was lost'),
         // Triggers tell our writes, which announce themselves after commit, from another program's.
-        extra: { connectionTimeoutMillis: 10_000, keepAlive: true, options: '-c instep.app=on' },
+        extra: {
+          connectionTimeoutMillis: 10_000,
+          keepAlive: true,
+          // Statements may be sent before the one ahead was answered (see Database.tx).
+          pipeline: true,
+          options: '-c instep.app=on',
+        },
       }),
     }),
   ],

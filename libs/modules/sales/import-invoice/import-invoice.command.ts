@@ -49,7 +49,7 @@ export class ImportInvoiceHandler implements ICommandHandler<ImportInvoiceComman
     const problems = contentProblems(command);
     if (problems) throw invalid(problems);
     return this.db.tx(async () => {
-      const [written] = await this.writer.write([fragmentOf(command.invoice_no, command, 1)]);
+      const [written] = await this.writer.write(fragmentOf(command.invoice_no, command, 1));
       if (!written) throw new Error('the writer lost an invoice');
       if (written.result === 'different') throw await this.conflict(command, written);
       if (written.result === 'deleted') {

@@ -31,12 +31,13 @@ export class InvoiceWriter {
     private readonly outbox: Outbox,
   ) {}
 
-  write(fragments: Fragment[]): Promise<Written[]> {
+  /** One invoice. `json_to_record` is known to give one row, so the plan looks up and never scans. */
+  write(fragment: Fragment): Promise<Written[]> {
     return this.run(
       {
         name: 'body',
-        sql: `select * from json_to_recordset($2::json) as f (${FRAGMENT_COLUMNS})`,
-        params: [JSON.stringify(fragments)],
+        sql: `select * from json_to_record($2::json) as f (${FRAGMENT_COLUMNS})`,
+        params: [JSON.stringify(fragment)],
       },
       false,
     );
