@@ -133,7 +133,7 @@ export async function rejected(client: Client, sessionId: string): Promise<Outco
 }
 
 /** Another program that writes straight into the tables. */
-export async function otherProgram(api: TestApi): Promise<pg.Client> {
+export async function otherProgram(api: { database: { url: string } }): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: api.database.url });
   await client.connect();
   return client;

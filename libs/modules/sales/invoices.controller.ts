@@ -56,7 +56,7 @@ export class InvoicesController {
   }
 
   /** One invoice. */
-  @Roles('viewer', { openIf: (config) => config.salesPublicRead })
+  @Roles('viewer')
   @Get(':id')
   @ApiOkResponse({ type: InvoiceView })
   @Errors(400, 401, 403, 404)

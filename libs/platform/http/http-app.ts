@@ -19,6 +19,7 @@ import type { BodyKind } from './body-kind.js';
 import { parseJsonBody } from './json-body.js';
 import { mountDocs } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
+import { problemOf, toAppError } from './problem.js';
 import { validationPipe } from './validation.pipe.js';
 
 const MIB = 1024 * 1024;
@@ -48,6 +49,16 @@ export const adapter = (config?: Config) =>
     trustProxy: config?.trustProxy ?? false,
     bodyLimit: MIB,
     logger: false,
+    // What fails before there is a route: a bad escape, an endless parameter.
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      const problem = problemOf(toAppError(error), request.id);
+      void reply
+        .status(problem.status)
+        .header('x-correlation-id', request.id)
+        .type('application/problem+json')
+        .send(JSON.stringify(problem));
+    },
+    genReqId: () => randomUUID(),
   });
 
 export const withPrefix = (app: NestFastifyApplication): NestFastifyApplication =>
@@ -86,7 +97,8 @@ export async function createHttpApp(
     await app.register(cors, {
       origin: [...config.corsOrigins],
       credentials: true,
-      exposedHeaders: ['etag', 'x-correlation-id'],
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      exposedHeaders: ['etag', 'x-correlation-id', 'retry-after'],
     });
   }
   refuseNul(fastify);
@@ -102,7 +114,7 @@ function observeRequests(fastify: FastifyInstance, metrics: Metrics, logger: Log
   const spans = new WeakMap<FastifyRequest, RequestSpan>();
   fastify.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
     const given = request.headers['x-correlation-id'];
-    const correlationId = typeof given === 'string' && CORRELATION_ID.test(given) ? given : randomUUID();
+    const correlationId = typeof given === 'string' && CORRELATION_ID.test(given) ? given : request.id;
     void reply.header('x-correlation-id', correlationId);
     if (!traced) return runInContext({ correlationId, address: request.ip }, done);
     const span = startRequestSpan(request.method, request.headers);

@@ -18,6 +18,7 @@ import { identityOf } from './access.js';
 export interface Answer {
   status: number;
   body: unknown;
+  etag?: string | undefined;
 }
 
 /**
@@ -92,7 +93,8 @@ export class Idempotency {
           'This Idempotency-Key was used for another request; make a new one',
         );
       }
-      return { status: known.status, body: JSON.parse(this.cipher.decrypt(known.body, place)) as unknown };
+      const kept = JSON.parse(this.cipher.decrypt(known.body, place)) as Pick<Answer, 'body' | 'etag'>;
+      return { status: known.status, ...kept };
     }
     const answer = await work();
     await this.db.alongside(
@@ -105,7 +107,7 @@ export class Idempotency {
         operation,
         bodyHash,
         answer.status,
-        this.cipher.encrypt(JSON.stringify(answer.body ?? null), place),
+        this.cipher.encrypt(JSON.stringify({ body: answer.body ?? null, etag: answer.etag }), place),
       ],
     );
     return answer;
@@ -134,6 +136,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
         this.idempotency.once(request, hash, async () => ({
           body: await firstValueFrom(next.handle()),
           status: reply.statusCode,
+          etag: reply.getHeader('etag') as string | undefined,
         })),
       ),
     ).pipe(answerWith(reply));
@@ -142,8 +145,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
 const answerWith = (reply: FastifyReply) => (source: Observable<Answer>) =>
   defer(async () => {
-    const { status, body } = await firstValueFrom(source);
+    const { status, body, etag } = await firstValueFrom(source);
     reply.status(status);
+    if (etag) void reply.header('etag', etag);
     return body;
   });
 

@@ -152,12 +152,15 @@ function tellTypeOrm(runner: QueryRunner, active: boolean): void {
   Object.assign(runner, { isTransactionActive: active, transactionDepth: active ? 1 : 0 });
 }
 
+/** Node's own codes (EPIPE) have no digit. */
+const SQL_STATE = /^(?=.*\d)[0-9A-Z]{5}$/;
+
 /** The five-character SQLSTATE of whatever was thrown, if PostgreSQL threw it. */
 export function sqlState(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
   const state = driverError?.code ?? code;
-  return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) ? state : undefined;
+  return typeof state === 'string' && SQL_STATE.test(state) ? state : undefined;
 }
 
 const CONNECTION_LOST =
@@ -167,8 +170,6 @@ const CONNECTION_LOST =
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined) return state.startsWith('08') || state.startsWith('57P') || state === '53300';
-  return (
-    error instanceof Error &&
-    CONNECTION_LOST.test(`${error.message} ${String((error as { code?: string }).code)}`)
-  );
+  const { message, code } = (error ?? {}) as { message?: string; code?: string };
+  return CONNECTION_LOST.test(`${message ?? ''} ${code ?? ''}`);
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Module, type OnApplicationBootstrap } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
 import type { Logger } from 'pino';
 import { LOGGER } from '../observability/observability.module.js';
 import { Database } from '../persistence/database.js';
@@ -24,6 +25,16 @@ export class Prune implements JobHandler<object>, OnApplicationBootstrap {
 
   onApplicationBootstrap(): Promise<void> {
     return this.schedules.start();
+  }
+
+  /** The queue's store may have lost them (Redis without persistence). */
+  @Interval(60_000)
+  async restoreSchedules(): Promise<void> {
+    await this.schedules
+      .start()
+      .catch((error: unknown) =>
+        this.logger.warn({ err: error }, 'schedules could not be checked; trying again'),
+      );
   }
 
   async handle(): Promise<void> {

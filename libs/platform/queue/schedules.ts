@@ -36,7 +36,7 @@ export class Schedules {
     private readonly queue: JobQueue,
   ) {}
 
-  /** Brings BullMQ's schedulers to what the code and the operator say. Called by every worker as it starts. */
+  /** Brings BullMQ's schedulers to what the code and the operator say. Every worker does it at its start and each minute. */
   async start(): Promise<void> {
     const paused = await this.pausedNames();
     for (const name of declared.keys()) await this.apply(name, paused.has(name));
@@ -88,6 +88,10 @@ export class Schedules {
       await queue.removeJobScheduler(name);
       return;
     }
+    // Making it again would begin its interval anew.
+    const known = await queue.getJobScheduler(name);
+    const same = 'everyMs' in when ? Number(known?.every) === when.everyMs : known?.pattern === when.pattern;
+    if (known && same) return;
     await queue.upsertJobScheduler(
       name,
       'everyMs' in when ? { every: when.everyMs } : { pattern: when.pattern, tz: 'UTC' },

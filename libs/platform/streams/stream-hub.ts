@@ -36,6 +36,8 @@ export interface Subscription {
   stream: string;
   /** The number of the last event the reader has; null: begin at the present. */
   after: number | null;
+  /** All there is to say, of a stream that is over and no longer kept: sent alone, then the end. */
+  farewell?: { seq: number; body: object };
   /** `user:<id>` or `api_key:<id>`; null for an anonymous reader of a public stream. */
   owner: string | null;
 }
@@ -61,9 +63,9 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.notifier.listen('instep_event', () => this.pump());
+    await this.notifier.listen('instep_event', () => void this.pump());
     this.timers = [
-      setInterval(() => this.pump(), POLL_MS),
+      setInterval(() => void this.pump(), POLL_MS),
       setInterval(() => this.keepAlive(), this.config.sseKeepAliveMs),
     ];
   }
@@ -82,10 +84,15 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
       subscriber.next({ comment: 'open' });
       const reader = new Reader(raw, subscription.owner, () => subscriber.complete());
       this.metrics.streamReaders.inc();
-      this.join(reader, subscription).catch((error: unknown) => {
-        this.logger.warn({ err: error, stream: subscription.stream }, 'a reader could not be served');
-        reader.cut();
-      });
+      const { farewell, stream } = subscription;
+      if (farewell) {
+        reader.write(frameOf({ stream, seq: farewell.seq, body: JSON.stringify(farewell.body), last: true }));
+        reader.end();
+      } else
+        this.join(reader, subscription).catch((error: unknown) => {
+          this.logger.warn({ err: error, stream: subscription.stream }, 'a reader could not be served');
+          reader.cut();
+        });
       return () => {
         this.metrics.streamReaders.dec();
         this.leave(reader, subscription.stream);
@@ -116,7 +123,7 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
   /** Brings one reader to the head at the reader's own pace; then it is live. */
   private async catchUp(channel: Channel, stream: string, reader: Reader): Promise<void> {
     reader.live = false;
-    if (reader.sent > channel.head) reader.write(resetTo(stream, channel.head));
+    if (reader.sent > channel.head) await this.comeLevel(channel, stream, reader);
     while (!reader.gone) {
       if (reader.sent >= channel.head) {
         reader.live = true;
@@ -134,6 +141,17 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
     }
   }
 
+  /** A reader that heard of more than this process has, from another process: catches up with it, not it with us. */
+  private async comeLevel(channel: Channel, stream: string, reader: Reader): Promise<void> {
+    const { head } = await this.log.extent(stream);
+    while (reader.sent <= head && channel.head < reader.sent && !reader.gone) {
+      const before = channel.head;
+      await this.pump();
+      if (channel.head === before) break;
+    }
+    if (reader.sent > channel.head) reader.write(resetTo(stream, channel.head));
+  }
+
   private async framesAfter(channel: Channel, stream: string, seq: number): Promise<Frame[]> {
     const first = channel.tail[0]?.seq;
     if (first !== undefined && seq + 1 >= first)
@@ -141,13 +159,14 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
     return (await this.log.after(new Map([[stream, seq]]), PAGE)).map(frameOf);
   }
 
-  private pump(): void {
+  /** Resolves when everything that was committed before the call has been told. */
+  private pump(): Promise<void> {
     this.pumpAgain = true;
-    this.pumping ??= this.drainLog()
+    return (this.pumping ??= this.drainLog()
       .catch((error: unknown) =>
         this.logger.warn({ err: error }, 'the event log could not be read; trying again'),
       )
-      .finally(() => (this.pumping = undefined));
+      .finally(() => (this.pumping = undefined)));
   }
 
   private async drainLog(): Promise<void> {
@@ -162,7 +181,8 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
 
   private broadcast(event: LoggedEvent): void {
     const channel = this.channels.get(event.stream);
-    if (event.seq !== (channel?.head ?? 0) + 1 || !channel) return;
+    if (!channel || event.seq <= channel.head) return;
+    if (event.seq > channel.head + 1) this.skip(channel, event);
     const frame = frameOf(event);
     channel.head = event.seq;
     remember(channel, frame);
@@ -172,6 +192,13 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
       if (frame.last) reader.end();
       else if (reader.isFull) void this.resume(channel, event.stream, reader);
     }
+  }
+
+  /** Events between were pruned before this process read them: whoever is live is told. */
+  private skip(channel: Channel, { stream, seq }: LoggedEvent): void {
+    channel.tail = [];
+    channel.tailBytes = 0;
+    for (const reader of channel.readers) if (reader.live) reader.write(resetTo(stream, seq - 1));
   }
 
   private async resume(channel: Channel, stream: string, reader: Reader): Promise<void> {

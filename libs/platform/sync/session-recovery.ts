@@ -2,11 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import type { Logger } from 'pino';
 import { LOGGER } from '../observability/observability.module.js';
+import { Database } from '../persistence/database.js';
 import { JobQueue } from '../queue/job-queue.js';
 import { Handles, type JobHandler, defineJob } from '../queue/job.js';
 import { type DomainEvent, subscribe } from '../streams/topic.js';
 import { SessionStore } from './session-store.js';
-import { RUN_SESSION, SESSION_REQUESTED } from './session.js';
+import { SessionRunner } from './session-runner.js';
+import { RUN_SESSION, SESSION_DROPPED, SESSION_REQUESTED } from './session.js';
 
 const START_SESSION = defineJob<DomainEvent>('events', 'start-session', { attempts: 8 });
 subscribe(SESSION_REQUESTED, START_SESSION);
@@ -19,6 +21,25 @@ export class StartSession implements JobHandler<DomainEvent> {
 
   async handle({ aggregateId }: DomainEvent): Promise<void> {
     await this.queue.add(RUN_SESSION, { sessionId: aggregateId, epoch: 0 }, { id: `${aggregateId}-0` });
+  }
+}
+
+const CLEAN_UP_SESSION = defineJob<DomainEvent>('events', 'clean-up-session', { attempts: 8 });
+subscribe(SESSION_DROPPED, CLEAN_UP_SESSION);
+
+/** Removes what a session left behind that was cancelled before it began. */
+@Injectable()
+@Handles(CLEAN_UP_SESSION)
+export class CleanUpSession implements JobHandler<DomainEvent> {
+  constructor(
+    private readonly store: SessionStore,
+    private readonly runner: SessionRunner,
+    private readonly db: Database,
+  ) {}
+
+  async handle({ aggregateId }: DomainEvent): Promise<void> {
+    const session = await this.store.find(aggregateId);
+    if (session) await this.db.tx(() => this.runner.cleanUp(session));
   }
 }
 

@@ -106,9 +106,14 @@ export class SessionRunner implements JobHandler<RunSessionData>, OnModuleInit {
     }
     signal.throwIfAborted();
     await this.db.tx(async () => {
-      await work.cleanUp?.(lease.sessionId);
+      await this.cleanUp(session);
       await this.store.finish(lease, 'done');
     });
+  }
+
+  /** Drops what only the session needed. Repeating it does no harm. */
+  async cleanUp(session: SessionView): Promise<void> {
+    await this.works.get(session.kind)?.cleanUp?.(session.session_id);
   }
 
   private async writePages(
@@ -160,7 +165,7 @@ export class SessionRunner implements JobHandler<RunSessionData>, OnModuleInit {
     error: string | null,
   ): Promise<void> {
     await this.db.tx(async () => {
-      await this.works.get(session.kind)?.cleanUp?.(lease.sessionId);
+      await this.cleanUp(session);
       await this.store.finish(lease, state, error);
     });
   }

@@ -8,6 +8,7 @@ import {
   COUNTERS,
   type Counters,
   type FinalState,
+  SESSION_DROPPED,
   SESSION_REQUESTED,
   type SessionKind,
   type SessionView,
@@ -227,7 +228,9 @@ export class SessionStore {
         [id],
       );
       if (!row) return this.find(id);
-      return row.state === 'cancelled' ? this.close(id) : this.announce(id);
+      if (row.state === 'cancelling') return this.announce(id);
+      await this.outbox.publish(SESSION_DROPPED, 'sync.session-dropped.v1', id);
+      return this.close(id);
     });
     this.notifier.poke('instep_session');
     return view;

@@ -18,16 +18,21 @@ export class SessionStreams {
    * @param last the reader's `Last-Event-ID`; of another session: the rest of that one is served
    * @returns null when the reader already has the terminal event
    */
-  async open(sessionId: string, last: EventId | null): Promise<{ stream: string; after: number } | null> {
+  async open(
+    sessionId: string,
+    last: EventId | null,
+  ): Promise<{ stream: string; after: number; farewell?: { seq: number; body: object } } | null> {
     const named = SESSION_STREAM.exec(last?.stream ?? '')?.[1];
     const session = await this.sessions.find(named ?? sessionId);
     if (!session) return this.open(sessionId, null);
     const stream = sessionStream(session.session_id);
-    const { head } = await this.log.extent(stream);
-    if (!last || !named) {
-      // A snapshot first: the newest event is the present; a finished session shows its terminal event behind one.
-      return { stream, after: Math.max(0, head - (isFinal(session.state) ? 2 : 1)) };
-    }
-    return isFinal(session.state) && last.seq >= head ? null : { stream, after: last.seq };
+    const { head, oldest } = await this.log.extent(stream);
+    const over = isFinal(session.state);
+    const read = last !== null && named !== undefined;
+    if (over && read && last.seq >= head) return null;
+    // Its events are no longer kept: the row still knows how it ended.
+    if (over && oldest > head) return { stream, after: head, farewell: { seq: head, body: session } };
+    // A snapshot first: the newest event is the present; a finished session shows its terminal event behind one.
+    return { stream, after: read ? last.seq : Math.max(oldest - 1, head - (over ? 2 : 1)) };
   }
 }

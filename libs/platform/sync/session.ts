@@ -75,6 +75,9 @@ export const RUN_SESSION: JobDefinition<RunSessionData> = defineJob('sessions', 
 /** Written with a new session, so that its job is added after, and only if, the row is committed. */
 export const SESSION_REQUESTED = defineTopic('sync.session-requested');
 
+/** Written when a session ends that no worker ever held: what it needed is still to be removed. */
+export const SESSION_DROPPED = defineTopic('sync.session-dropped');
+
 export const sessionStream = (id: string) => `session-${id}`;
 export const isFinal = (state: SessionState): state is FinalState =>
   state !== 'initiated' && state !== 'in_progress' && state !== 'cancelling';

@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Outcomes } from './outcomes.js';
-import { SessionRecovery, StartSession } from './session-recovery.js';
+import { CleanUpSession, SessionRecovery, StartSession } from './session-recovery.js';
 import { SessionRunner } from './session-runner.js';
 import { SessionStreams } from './session-streams.js';
 import { SessionStore } from './session-store.js';
@@ -18,7 +18,7 @@ export class SyncModule {
         SessionStore,
         Outcomes,
         SessionStreams,
-        ...(role === 'worker' ? [SessionRunner, StartSession, SessionRecovery] : []),
+        ...(role === 'worker' ? [SessionRunner, StartSession, CleanUpSession, SessionRecovery] : []),
       ],
       exports: [SessionStore, Outcomes, SessionStreams],
     };
