@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench.js';
 import { csvFile, inPieces, LINES, ndjsonFile } from './invoice-data.js';
 import { type Measure, median, ratios, short } from './measure.js';
+import { finished, upload } from './file-import.js';
 import { copyImport } from './peers/copy-import.js';
-import { type Session, upload } from './file-import.js';
 import { startApi, startWorker } from './product.js';
 import { type BenchServer, connected } from './server.js';
 
@@ -33,7 +33,9 @@ export async function importFiles({ server, quick, say }: Bench): Promise<Measur
     for (const format of ['csv', 'ndjson'] as const) {
       const run = await importOnce(server, format, invoices);
       ours[format].push(run);
-      say(`round ${round + 1}: ${format} ${short(run.work)} s, with upload ${short(run.all)} s, lag ${short(run.lag)} s`);
+      say(
+        `round ${round + 1}: ${format} ${short(run.work)} s, with upload ${short(run.all)} s, lag ${short(run.lag)} s`,
+      );
     }
     peer.push(await peerOnce(server, invoices));
     say(`round ${round + 1}: COPY + INSERT ... SELECT ${short(peer.at(-1) ?? 0)} s`);
@@ -79,7 +81,7 @@ async function importOnce(server: BenchServer, format: Format, invoices: number)
     await server.settle();
     const before = Date.now();
     const session = await upload(api, type, inPieces(lines(invoices)));
-    const end = await finished(database, session);
+    const end = await finished(database, session, true);
     const lag = await streamLag(database, invoices);
     await check(database, invoices);
     return { work: end.seconds, all: (end.at - before) / 1000, lag };
@@ -87,23 +89,6 @@ async function importOnce(server: BenchServer, format: Format, invoices: number)
     await Promise.all([api.process.stop(), worker.stop()]);
     await server.dropDatabase(database);
   }
-}
-
-async function finished(database: string, session: Session): Promise<{ seconds: number; at: number }> {
-  return connected(database, async (client) => {
-    for (;;) {
-      const { rows } = await client.query<{ state: string; seconds: number; at: number }>(
-        `select state, extract(epoch from finished_at - started_at)::float8 as seconds,
-                extract(epoch from finished_at)::float8 * 1000 as at
-         from platform.session where id = $1 and finished_at is not null`,
-        [session.session_id],
-      );
-      const [row] = rows;
-      if (row && row.state !== 'completed') throw new Error(`the import ended as ${row.state}`);
-      if (row) return row;
-      await sleep(100);
-    }
-  });
 }
 
 /** Waits until every event is in the log and says how long after the session's end the last one came. */
@@ -137,7 +122,10 @@ async function check(database: string, invoices: number): Promise<void> {
   );
   const [row] = rows;
   const whole =
-    row?.invoices === invoices && row.lines === invoices * LINES && row.events === invoices && row.listed === invoices;
+    row?.invoices === invoices &&
+    row.lines === invoices * LINES &&
+    row.events === invoices &&
+    row.listed === invoices;
   if (!whole || !row.right) throw new Error(`the import is not whole: ${JSON.stringify(row)}`);
 }
 

@@ -4,7 +4,7 @@ import { Load } from './load.js';
 import { type Measure, median, ratios, short } from './measure.js';
 import { NodeProcess } from './node-process.js';
 import type { PeerReady } from './peers/peer-server.js';
-import { firstPageStatements } from './product-sql.js';
+import { firstPageStatement } from './product-sql.js';
 import { type Api, startApi } from './product.js';
 import { statement } from './server.js';
 
@@ -27,7 +27,7 @@ export async function list({ server, quick, say }: Bench): Promise<Measure[]> {
   const bare = await startPeer('list-sql', {
     ...common,
     PUBLIC_URL: api.url.replace('127.0.0.1', 'localhost'),
-    STATEMENTS: JSON.stringify(await firstPageStatements(PAGE_SIZE)),
+    STATEMENT: JSON.stringify(await firstPageStatement(PAGE_SIZE)),
   });
   const typeorm = await startPeer('list-typeorm', common);
   const first = `${api.url}/api/sales/invoices/?page_size=${PAGE_SIZE}`;
@@ -45,13 +45,23 @@ export async function list({ server, quick, say }: Bench): Promise<Measure[]> {
     findAndCount: () => run(`${typeorm.url}/find-and-count`, undefined, 2),
   };
   for (const side of [sides.first, sides.bare, sides.deep, sides.find]) await side();
-  const rates: Record<keyof typeof sides, number[]> = { first: [], bare: [], deep: [], find: [], findAndCount: [] };
+  const rates: Record<keyof typeof sides, number[]> = {
+    first: [],
+    bare: [],
+    deep: [],
+    find: [],
+    findAndCount: [],
+  };
   for (let round = 0; round < (quick ? 3 : 5); round++) {
     // The one compared most often stands between those it is compared with.
     for (const name of ['bare', 'first', 'deep', 'find', 'findAndCount'] as const) {
       rates[name].push(await sides[name]());
     }
-    say(`round ${round + 1}: ${Object.entries(rates).map(([k, v]) => `${k} ${short(v.at(-1) ?? 0)}/s`).join(', ')}`);
+    say(
+      `round ${round + 1}: ${Object.entries(rates)
+        .map(([k, v]) => `${k} ${short(v.at(-1) ?? 0)}/s`)
+        .join(', ')}`,
+    );
   }
   await Promise.all([load.stop(), api.process.stop(), bare.process.stop(), typeorm.process.stop()]);
   await server.dropDatabase(database);

@@ -4,11 +4,19 @@ import type { Bench } from './bench.js';
 import { importFiles } from './import.js';
 import { list } from './list.js';
 import { type Report, passes, table } from './measure.js';
+import { memory } from './memory.js';
 import { NodeProcess } from './node-process.js';
 import { BenchServer } from './server.js';
 import { single } from './single.js';
+import { streams } from './streams.js';
 
-const BENCHMARKS: Record<string, (bench: Bench) => Promise<Report>> = { list, import: importFiles, single };
+const BENCHMARKS: Record<string, (bench: Bench) => Promise<Report>> = {
+  list,
+  import: importFiles,
+  single,
+  streams,
+  memory,
+};
 const USAGE = `npm run bench -- [${Object.keys(BENCHMARKS).join('|')}]... [--quick] [--json FILE]`;
 
 const { values, positionals } = parseArgs({
@@ -39,7 +47,9 @@ try {
   for (const name of wanted) {
     console.log(`${name}${values.quick ? ' (quick: sizes too small for a verdict)' : ''}`);
     const run = BENCHMARKS[name];
-    report.push(...((await run?.({ server, quick: values.quick, say: (line) => console.log(`  ${line}`) })) ?? []));
+    report.push(
+      ...((await run?.({ server, quick: values.quick, say: (line) => console.log(`  ${line}`) })) ?? []),
+    );
   }
 } finally {
   await stop();

@@ -61,7 +61,7 @@ export class NodeProcess {
     return !this.over;
   }
 
-  send(message: object): void {
+  send(message: object | string): void {
     this.child.send(message);
   }
 
@@ -77,7 +77,7 @@ export class NodeProcess {
     });
   }
 
-  ask<T>(message: object): Promise<T> {
+  ask<T>(message: object | string): Promise<T> {
     const answer = this.receive<T>();
     this.send(message);
     return answer;

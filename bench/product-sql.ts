@@ -10,7 +10,7 @@ export interface Statement {
 }
 
 /** What the product asks the database for the first page of the list: the peer then always runs the same SQL. */
-export async function firstPageStatements(pageSize: number): Promise<Statement[]> {
+export async function firstPageStatement(pageSize: number): Promise<Statement> {
   const statements: Statement[] = [];
   const recorder = {
     prepared: (name: string, text: string, values: unknown[]) => {
@@ -23,5 +23,7 @@ export async function firstPageStatements(pageSize: number): Promise<Statement[]
     { publicUrl: '' } as unknown as Config,
   );
   await handler.execute({ page_size: pageSize });
-  return statements;
+  const [statement, ...more] = statements;
+  if (!statement || more.length > 0) throw new Error(`a page took ${statements.length} statements, not one`);
+  return statement;
 }

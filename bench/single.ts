@@ -4,52 +4,75 @@ import { type Measure, median, ratios, short } from './measure.js';
 import { NodeProcess } from './node-process.js';
 import type { PeerReady } from './peers/peer-server.js';
 import { startApi, startWorker } from './product.js';
-import { connected } from './server.js';
+import { type BenchServer, statement } from './server.js';
 
 const CONNECTIONS = 10;
+const SIDES = ['ours', 'save', 'tuned'] as const;
+type Side = (typeof SIDES)[number];
 
-/** Single imports over HTTP, beside TypeORM's `save` doing the same work behind bare `node:http`. */
+/** Single imports over HTTP, beside TypeORM doing the same work behind bare `node:http`. */
 export async function single({ server, quick, say }: Bench): Promise<Measure[]> {
   const seconds = quick ? 4 : 8;
   const database = await server.createDatabase();
-  const peerDatabase = await server.createDatabase();
-  // The peer writes its outbox row itself and has nobody to empty it; the product's events are delivered meanwhile.
-  await connected(peerDatabase, (client) =>
-    client.query('drop trigger invoice_added on sales.invoice; drop trigger items_added on sales.invoice_item'),
-  );
   const api = await startApi(server, database);
+  // Its events are delivered meanwhile; the peers' outbox is nobody's.
   const worker = startWorker(server, database);
-  const peer = NodeProcess.start('bench/peers/single-typeorm.js', {
-    env: { DATABASE_URL: peerDatabase, POOL_SIZE: String(CONNECTIONS) },
-  });
-  const { port } = await peer.receive<PeerReady>();
+  const save = await startPeer(server, 'save');
+  const tuned = await startPeer(server, 'tuned');
+  const urls: Record<Side, string> = {
+    ours: `${api.url}/api/sales/import/invoice/`,
+    save: save.url,
+    tuned: tuned.url,
+  };
   const load = new Load();
-  const run = (url: string, prefix: string, headers = {}) =>
-    load.run({ url, headers, connections: CONNECTIONS, seconds, invoices: prefix });
-  const ours = (round: number) => run(`${api.url}/api/sales/import/invoice/`, `R${round}`, api.headers);
-  const theirs = (round: number) => run(`http://127.0.0.1:${port}/`, `R${round}`);
+  const run = (side: Side, round: number) =>
+    load.run({
+      url: urls[side],
+      headers: side === 'ours' ? api.headers : {},
+      connections: CONNECTIONS,
+      seconds,
+      invoices: `R${round}`,
+    });
   // Warm, and all customers there.
-  await ours(0);
-  await theirs(0);
-  const rates: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
+  for (const side of SIDES) await run(side, 0);
+  const rates: Record<Side, number[]> = { ours: [], save: [], tuned: [] };
   for (let round = 1; round <= (quick ? 3 : 5); round++) {
-    await server.settle();
-    rates.ours.push(await ours(round));
-    await server.settle();
-    rates.theirs.push(await theirs(round));
-    say(`round ${round}: ours ${short(rates.ours.at(-1) ?? 0)}/s, TypeORM save ${short(rates.theirs.at(-1) ?? 0)}/s`);
+    for (const side of ['save', 'ours', 'tuned'] as const) {
+      await server.settle();
+      rates[side].push(await run(side, round));
+    }
+    say(`round ${round}: ${SIDES.map((side) => `${side} ${short(rates[side].at(-1) ?? 0)}/s`).join(', ')}`);
   }
-  await Promise.all([load.stop(), api.process.stop(), worker.stop(), peer.stop()]);
-  await server.dropDatabase(database);
-  await server.dropDatabase(peerDatabase);
+  await Promise.all([load, api.process, worker, save.process, tuned.process].map((each) => each.stop()));
+  for (const used of [database, save.database, tuned.database]) await server.dropDatabase(used);
+
+  const compare = (what: string, side: Side, target: Measure['target']): Measure => ({
+    benchmark: 'single',
+    what,
+    ours: `${short(median(rates.ours))}/s`,
+    against: `${short(median(rates[side]))}/s`,
+    ...ratios(rates.ours, rates[side]),
+    target,
+  });
   return [
-    {
-      benchmark: 'single',
-      what: 'import over HTTP / TypeORM save behind node:http',
-      ours: `${short(median(rates.ours))}/s`,
-      against: `${short(median(rates.theirs))}/s`,
-      ...ratios(rates.ours, rates.theirs),
-      target: { atLeast: 1.5 },
-    },
+    compare('import over HTTP / TypeORM save behind node:http', 'save', { atLeast: 1.5 }),
+    compare('import over HTTP / TypeORM upsert, insert and save', 'tuned', null),
   ];
+}
+
+async function startPeer(
+  server: BenchServer,
+  style: 'save' | 'tuned',
+): Promise<{ process: NodeProcess; url: string; database: string }> {
+  const database = await server.createDatabase();
+  // It writes its outbox row itself.
+  await statement(
+    database,
+    'drop trigger invoice_added on sales.invoice; drop trigger items_added on sales.invoice_item',
+  );
+  const process = NodeProcess.start('bench/peers/single-typeorm.js', {
+    env: { DATABASE_URL: database, POOL_SIZE: String(CONNECTIONS), STYLE: style },
+  });
+  const { port } = await process.receive<PeerReady>();
+  return { process, url: `http://127.0.0.1:${port}/`, database };
 }

@@ -45,7 +45,11 @@ async function run({ url, headers = {}, connections, seconds, invoices }: LoadJo
             return {
               ...given,
               body: JSON.stringify(invoice),
-              headers: { ...headers, 'content-type': 'application/json', 'idempotency-key': invoice.invoice_no },
+              headers: {
+                ...headers,
+                'content-type': 'application/json',
+                'idempotency-key': invoice.invoice_no,
+              },
             };
           },
         };

@@ -35,6 +35,8 @@ const TITLES: Record<number, string> = {
 
 /** Fastify's own refusals, in our words. */
 const FASTIFY: Record<string, [status: number, code: string, message: string]> = {
+  FST_ERR_MAX_PARAM_LENGTH: [404, 'request.no_route', 'There is nothing at this address; see /docs'],
+  FST_ERR_BAD_URL: [400, 'request.bad_url', 'The address has an escape (%) that is none'],
   FST_ERR_CTP_BODY_TOO_LARGE: [413, 'request.too_large', 'The body is larger than this route takes'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     415,

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Inject,
   Injectable,
@@ -21,6 +22,7 @@ const PAGE = 500;
 const TAIL_FRAMES = 2000;
 const TAIL_BYTES = 8 * 1024 * 1024;
 const POLL_MS = 1000;
+const RETRY_MS = 50;
 const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 
 /** One stream that has readers in this process. `tail` ends at `head` and has no gap. */
@@ -145,9 +147,8 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
   private async comeLevel(channel: Channel, stream: string, reader: Reader): Promise<void> {
     const { head } = await this.log.extent(stream);
     while (reader.sent <= head && channel.head < reader.sent && !reader.gone) {
-      const before = channel.head;
       await this.pump();
-      if (channel.head === before) break;
+      if (channel.head < reader.sent) await sleep(RETRY_MS);
     }
     if (reader.sent > channel.head) reader.write(resetTo(stream, channel.head));
   }
@@ -162,20 +163,25 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
   /** Resolves when everything that was committed before the call has been told. */
   private pump(): Promise<void> {
     this.pumpAgain = true;
-    return (this.pumping ??= this.drainLog()
-      .catch((error: unknown) =>
-        this.logger.warn({ err: error }, 'the event log could not be read; trying again'),
-      )
-      .finally(() => (this.pumping = undefined)));
+    return (this.pumping ??= this.drainLog());
   }
 
   private async drainLog(): Promise<void> {
-    while (this.pumpAgain && this.channels.size > 0) {
-      this.pumpAgain = false;
-      const heads = new Map([...this.channels].map(([stream, channel]) => [stream, channel.head]));
-      const events = await this.log.after(heads, PAGE);
-      for (const event of events) this.broadcast(event);
-      if (events.length >= PAGE) this.pumpAgain = true;
+    // The caller must hold the promise before the end can clear it.
+    await Promise.resolve();
+    try {
+      while (this.pumpAgain && this.channels.size > 0) {
+        this.pumpAgain = false;
+        const heads = new Map([...this.channels].map(([stream, channel]) => [stream, channel.head]));
+        const events = await this.log.after(heads, PAGE);
+        for (const event of events) this.broadcast(event);
+        if (events.length >= PAGE) this.pumpAgain = true;
+      }
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the event log could not be read; trying again');
+    } finally {
+      // In the same breath as the last look at `pumpAgain`, or a call between would wake nobody.
+      this.pumping = undefined;
     }
   }
 

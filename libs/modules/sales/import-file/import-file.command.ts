@@ -67,9 +67,8 @@ export class ImportFileHandler implements ICommandHandler<
         await this.drop(fileId);
       return answer;
     } catch (error) {
-      drain(command.content);
       await this.drop(fileId).catch(() => undefined);
-      throw error;
+      throw command.content.readableEnded ? error : closing(error, command.content);
     }
   }
 
@@ -161,13 +160,16 @@ export const tooLarge = () =>
     'The file is larger than 64 MB. Split it by invoices and send the parts one after another.',
   );
 
-const DRAIN_MS = 10_000;
-
-/** Lets a refused upload run out, so that the connection serves the next request; one that goes on too long is cut. */
-function drain(content: Readable): void {
-  if (content.readableEnded || content.destroyed) return;
-  const timer = setTimeout(() => content.destroy(), DRAIN_MS).unref();
-  content.once('close', () => clearTimeout(timer)).resume();
+/**
+ * A refusal while the upload is still coming: the answer says that the connection closes, since what is left of the
+ * body would stand in front of the next request.
+ */
+function closing(error: unknown, content: Readable): unknown {
+  // Not before the iterator has let go of it; read on, so that the answer is not lost in a reset.
+  setImmediate(() => content.resume());
+  if (!(error instanceof AppError)) return error;
+  const headers = { ...error.options.headers, connection: 'close' };
+  return new AppError(error.status, error.code, error.message, { ...error.options, headers });
 }
 
 /** A file that was cut off inside its last record must not be taken for a whole one. */
