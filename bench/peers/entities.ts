@@ -51,6 +51,7 @@ export class Invoice {
 
 @Entity({ schema: 'sales', name: 'invoice_item' })
 export class InvoiceItem {
+  @Column({ type: 'bigint', insert: false, update: false }) id: string;
   @PrimaryColumn('bigint', { name: 'invoice_id' }) invoice_id: string;
   @PrimaryColumn('integer') position: number;
   @ManyToOne(() => Invoice, (invoice) => invoice.items)

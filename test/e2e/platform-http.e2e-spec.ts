@@ -36,8 +36,8 @@ describe('every error is a problem with all its fields', () => {
       'request.unsupported_type',
       (c) => c.post(IMPORT, 'x', { 'content-type': 'text/plain' }),
     ],
-    ['an escape that is none', 400, 'request.refused', (c) => c.get('/api/sales/invoices/%zz')],
-    ['an endless id', 400, 'request.invalid', (c) => c.get(`${LIST}${'9'.repeat(400)}`)],
+    ['an escape that is none', 400, 'request.bad_url', (c) => c.get('/api/sales/invoices/%zz')],
+    ['an endless id', 404, 'request.no_route', (c) => c.get(`${LIST}${'9'.repeat(400)}`)],
   ];
   it.each(cases)('%s: %i %s', async (_what, status, code, ask) => {
     const answer = await ask(operator);

@@ -77,6 +77,7 @@ describe('a file that cannot be right is refused whole, and leaves nothing', () 
     ['latin1', Buffer.from(csv('B-1,2026-01-02,C-1,S\u00f8n,1,1'), 'latin1')],
     ['latin1 at its very end', Buffer.from(`${csv(ROW)}B-2,2026-01-02,C-1,S\u00f8`, 'latin1')],
     ['a NUL character', csv('B-1,2026-01-02,C-1,T\0ea,1,1')],
+    ['carriage returns only, as old Macs wrote', csv(ROW).replaceAll('\n', '\r')],
     ['an image', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')],
     ['10,000 columns', `${HEADER},${Array.from({ length: 10_000 }, (_, i) => `c${i}`).join(',')}\n${ROW}\n`],
   ])('%s', async (_what, content) => {
@@ -134,8 +135,7 @@ describe('a file that cannot be right is refused whole, and leaves nothing', () 
     ['map.mrp', '{"mrp":""}'],
     ['map.price', '{"price":"items.mrp"}'],
     ['map.items.mrp', '{"mrp":"items.mrp","items.mrp":"items.quantity"}'],
-    ['map', `{"mrp":"${'x'.repeat(8000)}"}`],
-  ])('names %s for ?map=%.40s', async (field, map) => {
+  ])('names %s for ?map=%s', async (field, map) => {
     const answer = await operator.post(`${FILES}?map=${encodeURIComponent(map)}`, csv(ROW), {
       'content-type': 'text/csv',
     });
@@ -147,7 +147,7 @@ describe('a file that cannot be right is refused whole, and leaves nothing', () 
     ['default_customer_code', `?default_customer_code=${'x'.repeat(65)}`],
     ['default_customer_code', '?default_customer_code=a%00b'],
     ['mapping', '?mapping={}'],
-  ])('names %s for %.40s', async (field, query) => {
+  ])('names %s for %s', async (field, query) => {
     expectRefused(await operator.post(FILES + query, csv(ROW), { 'content-type': 'text/csv' }), 400, field);
   });
 

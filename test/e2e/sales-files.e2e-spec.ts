@@ -170,7 +170,6 @@ describe('CSV', () => {
     ],
     ['no line end at its end', (text: string) => text.trimEnd()],
     ['blank lines everywhere', (text: string) => `\n\n${text.replaceAll('\n', '\n\n')}\n  \n`],
-    ['carriage returns only', (text: string) => text.replaceAll('\n', '\r')],
     ['a header in CRLF and rows in LF', (text: string) => text.replace('\n', '\r\n')],
     ['the last line end alone different', (text: string) => text.replace(/\n$/, '\r\n')],
     ['rows in CRLF and LF by turns', (text: string) => text.replace('1\nV', '1\r\nV')],

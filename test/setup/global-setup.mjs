@@ -10,12 +10,13 @@ import { migrate } from '../../dist/migrations/migrate.js';
  * it. Durability is off: nobody needs this data after a crash (the fault tests start servers of their own).
  */
 export default async function setUp() {
+  const dataDir = mkdtempSync(join(tmpdir(), 'instep-test-'));
   const server = await startEmbeddedPostgres({
-    dataDir: mkdtempSync(join(tmpdir(), 'instep-test-')),
+    dataDir,
     log: () => undefined,
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '400' },
   });
-  globalThis.__INSTEP_TEST_SERVER__ = server;
+  globalThis.__INSTEP_TEST_SERVER__ = { server, dataDir };
   try {
     await makeTemplate(server);
   } catch (error) {

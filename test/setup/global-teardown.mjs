@@ -1,3 +1,7 @@
+import { rmSync } from 'node:fs';
+
 export default async function tearDown() {
-  await globalThis.__INSTEP_TEST_SERVER__?.stop('immediate');
+  const { server, dataDir } = globalThis.__INSTEP_TEST_SERVER__ ?? {};
+  await server?.stop('immediate');
+  if (dataDir) rmSync(dataDir, { recursive: true, force: true });
 }

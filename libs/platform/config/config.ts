@@ -123,6 +123,9 @@ export class Config {
     if (given.SANDBOX === 'on' && given.INSTEP_EMBEDDED !== '1' && given.DATABASE_URL) {
       problems.push('SANDBOX must not be "on" together with DATABASE_URL: samples would mix with real books');
     }
+    const ids = given.ENCRYPTION_KEYS?.split(',').map((entry) => entry.split(':')[0]) ?? [];
+    if (new Set(ids).size < ids.length)
+      problems.push('ENCRYPTION_KEYS has two keys of one id: give each its own');
     if (problems.length > 0) throw new ConfigError(problems);
     return new Config(variables);
   }

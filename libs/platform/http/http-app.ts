@@ -80,19 +80,7 @@ export async function createHttpApp(
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   observeRequests(fastify, app.get(Metrics), logger, config.otlpEndpoint !== undefined);
   await app.register(cookie);
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      directives: {
-        defaultSrc: [`'self'`],
-        styleSrc: [`'self'`, `'unsafe-inline'`],
-        imgSrc: [`'self'`, 'data:'],
-        formAction: [`'self'`],
-        frameAncestors: [`'none'`],
-        upgradeInsecureRequests: config.publicUrl.startsWith('https:') ? [] : null,
-      },
-    },
-    hsts: config.publicUrl.startsWith('https:'),
-  });
+  await secureHeaders(app, fastify, config);
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: [...config.corsOrigins],
@@ -108,6 +96,37 @@ export async function createHttpApp(
   app.useGlobalFilters(new ProblemFilter(app.get(LOGGER)));
   mountDocs(app, options.docsPage ?? true);
   return app;
+}
+
+/** All of them on pages; JSON answers need only be taken for what they are, and come often. */
+async function secureHeaders(
+  app: NestFastifyApplication,
+  fastify: FastifyInstance,
+  config: Config,
+): Promise<void> {
+  const https = config.publicUrl.startsWith('https:');
+  await app.register(helmet, {
+    global: false,
+    contentSecurityPolicy: {
+      directives: {
+        defaultSrc: [`'self'`],
+        styleSrc: [`'self'`, `'unsafe-inline'`],
+        imgSrc: [`'self'`, 'data:'],
+        formAction: [`'self'`],
+        frameAncestors: [`'none'`],
+        upgradeInsecureRequests: https ? [] : null,
+      },
+    },
+    strictTransportSecurity: https,
+  });
+  fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+    if (!request.url.startsWith('/api/')) {
+      await reply.helmet();
+      return;
+    }
+    void reply.header('x-content-type-options', 'nosniff');
+    if (https) void reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
+  });
 }
 
 function observeRequests(fastify: FastifyInstance, metrics: Metrics, logger: Logger, traced: boolean): void {

@@ -77,7 +77,8 @@ export class Idempotency {
          and a.created_at > platform.now() - interval '24 hours'`,
       [place, identity, key],
     );
-    if (!known?.free) {
+    // A stored answer is given to everybody: those who read it must not refuse each other.
+    if (!known || (!known.free && known.body === null)) {
       throw new AppError(
         409,
         'idempotency.in_flight',

@@ -121,9 +121,12 @@ export class Database {
         result = await this.current.run(transaction, work);
         stream.cork();
         // One that fails turns the COMMIT behind it into a rollback, and is what is thrown.
-        const sent = [begun, ...transaction.last.map((statement) => statement()), client.query('COMMIT')];
+        const sent = [...transaction.last.map((statement) => statement()), begun];
+        const committed = client.query('COMMIT');
         stream.uncork();
-        await Promise.all(sent);
+        await Promise.all([...sent, committed]);
+        // An error that somebody swallowed made PostgreSQL give the transaction up.
+        if ((await committed).command !== 'COMMIT') throw new Error('the transaction was rolled back');
       } catch (error) {
         await client.query('ROLLBACK').catch(() => undefined);
         throw error;
@@ -164,12 +167,13 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 const CONNECTION_LOST =
-  /ECONNREFUSED|ECONNRESET|EPIPE|Connection terminated|timeout exceeded when trying|Client has encountered/;
+  /ECONNREFUSED|ECONNRESET|ECONNABORTED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|Connection terminated|timeout exceeded when trying|Client has encountered/;
 
 /** True when the database could not be reached or went away: the same call may work in a moment. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlState(error);
-  if (state !== undefined) return state.startsWith('08') || state.startsWith('57P') || state === '53300';
+  // 25P03: this process was frozen inside a transaction for so long that the server gave it up.
+  if (state !== undefined) return /^(08|57P|53300|25P03)/.test(state);
   const { message, code } = (error ?? {}) as { message?: string; code?: string };
   return CONNECTION_LOST.test(`${message ?? ''} ${code ?? ''}`);
 }

@@ -32,7 +32,8 @@ const POOL_SIZE = 20;
           keepAlive: true,
           // Statements may be sent before the one ahead was answered (see Database.tx).
           pipeline: true,
-          options: '-c instep.app=on',
+          // A process that froze inside a transaction must not hold up those that take over its work.
+          options: '-c instep.app=on -c idle_in_transaction_session_timeout=10s',
         },
       }),
     }),

@@ -92,6 +92,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
         return true;
       } catch (error) {
         if ((error as { code?: string }).code !== '55P03') throw error;
+        await client.query(DEPOSE, [LOCKS.sequencer]);
       }
     }
     return false;
@@ -148,6 +149,13 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     }
   }
 }
+
+/** A leader asks the server something every second; one that has not for ten is frozen or cut off with its machine. */
+const DEPOSE = `
+select pg_terminate_backend(a.pid) from pg_locks l join pg_stat_activity a using (pid)
+where l.locktype = 'advisory' and l.granted and l.classid = 0 and l.objid = $1 and l.objsubid = 1
+  and l.database = (select oid from pg_database where datname = current_database())
+  and a.state <> 'active' and a.state_change < clock_timestamp() - interval '10 seconds'`;
 
 interface OutboxRow {
   id: string;

@@ -112,6 +112,8 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
     }
     channel.readers.add(reader);
     reader.sent = after ?? channel.head;
+    // An id without data dispatches nothing, but EventSource remembers it: cut before its first event it resumes here.
+    if (after === null) reader.raw.write(`id: ${stream}.${channel.head}\n\n`);
     await this.catchUp(channel, stream, reader);
   }
 
@@ -193,7 +195,8 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
     channel.head = event.seq;
     remember(channel, frame);
     for (const reader of channel.readers) {
-      if (!reader.live) continue;
+      // One that read the log by itself may be ahead of this channel.
+      if (!reader.live || frame.seq <= reader.sent) continue;
       reader.write(frame);
       if (frame.last) reader.end();
       else if (reader.isFull) void this.resume(channel, event.stream, reader);

@@ -35,6 +35,7 @@ export class RecordSplitter {
   private sawNewline = false;
   private sawReturn = false;
   private started = false;
+  private head: Buffer = Buffer.alloc(0);
   /** End of the last whole record in `parts`; its line ends are counted when it is cut. */
   private complete = 0;
 
@@ -42,9 +43,8 @@ export class RecordSplitter {
 
   /** @throws AppError 400 */
   *push(part: Buffer): Generator<RecordChunk> {
-    const marked = !this.started && part.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
-    const data = marked ? part.subarray(BYTE_ORDER_MARK.length) : part;
-    this.started = true;
+    const data = this.withoutMark(part);
+    if (data.length === 0) return;
     this.check(data);
     this.sawNewline ||= data.includes(NEWLINE);
     this.sawReturn ||= data.includes(RETURN);
@@ -66,6 +66,7 @@ export class RecordSplitter {
    * @throws AppError 400 when the file ends inside a quoted field
    */
   *end(): Generator<RecordChunk> {
+    if (!this.started && this.head.length > 0) yield* this.push(Buffer.from('\n\n'));
     this.check(Buffer.alloc(0), true);
     if (this.inQuotes) {
       throw refuse(
@@ -80,6 +81,16 @@ export class RecordSplitter {
       );
     }
     if (this.size > 0) yield this.cut(this.size);
+  }
+
+  /** Takes a byte order mark off the file's first bytes, in how many parts ever they come. */
+  private withoutMark(part: Buffer): Buffer {
+    if (this.started) return part;
+    this.head = Buffer.concat([this.head, part]);
+    if (this.head.length < BYTE_ORDER_MARK.length) return Buffer.alloc(0);
+    this.started = true;
+    const marked = this.head.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+    return marked ? this.head.subarray(BYTE_ORDER_MARK.length) : this.head;
   }
 
   private check(data: Buffer, last = false): void {

@@ -77,6 +77,9 @@ export class InvoiceWriter {
       // A customer or salesman is new, or something new is said of one.
       await addParties();
       for (const row of await write('by key')) if (row.id !== null) added.set(row.invoice_no, row);
+      // Another import of the same number may have committed between.
+      const others = left.filter((no) => !added.has(no) && !known.has(no));
+      for (const [no, row] of await this.stored(others)) known.set(no, row);
     }
     this.outbox.announce();
     return incoming
