@@ -13,7 +13,8 @@ const invoices = source.getRepository(Invoice);
 const PAGE: FindManyOptions<Invoice> = {
   where: { deleted_at: IsNull() },
   relations: { customer: true, salesman: true, items: true },
-  order: { id: 'DESC', items: { position: 'ASC' } },
+  // Ordering the lines here too would make TypeORM count lines, not invoices, to the twenty.
+  order: { id: 'DESC' },
   take: 20,
 };
 
@@ -37,15 +38,17 @@ function shown(invoice: Invoice): object {
     customer: shownCustomer(customer),
     salesman: salesman && { id: Number(salesman.id), name: salesman.name, phone: salesman.phone },
     created_by,
-    items: items.map((item) => ({
-      id: Number(item.id),
-      name: item.name,
-      item_code: item.item_code,
-      quantity: Number(item.quantity),
-      mrp: Number(item.mrp),
-      shelf_location: item.shelf_location,
-      remarks: item.remarks,
-    })),
+    items: items
+      .sort((a, b) => a.position - b.position)
+      .map((item) => ({
+        id: Number(item.id),
+        name: item.name,
+        item_code: item.item_code,
+        quantity: Number(item.quantity),
+        mrp: Number(item.mrp),
+        shelf_location: item.shelf_location,
+        remarks: item.remarks,
+      })),
     total_amount: Number(invoice.total_amount),
     remarks,
     created_at: invoice.created_at.toISOString(),

@@ -26,7 +26,7 @@ it('secrets are readable without the old key once they were rotated, and only th
       body: JSON.stringify(body),
     });
     await api.close();
-    return { status: response.status, body: (await response.json()) as unknown };
+    return { status: response.status, body: await response.json() };
   };
   expect((await replayWith(NEW)).status).toBe(500);
   expect(await rotateKeys(testEnvironment(database.url, { ENCRYPTION_KEYS: `${NEW},${OLD}` }))).toBe(0);

@@ -34,6 +34,14 @@ async function head(): Promise<string> {
   return `sales-invoices.${row?.seq ?? 0}`;
 }
 
+/** An event that is in the log although this process has not heard of it yet. */
+const unannounced = (seq: number) =>
+  api.db.execute(
+    `with head as (update platform.stream_head set seq = $1 where stream = 'sales-invoices')
+     insert into platform.event (stream, seq, body) values ('sales-invoices', $1, '{"invoice_no":"AHEAD","type":"invoice_imported"}')`,
+    [seq],
+  );
+
 describe('the invoice stream', () => {
   it('has the headers that keep proxies from touching it', async () => {
     const abort = new AbortController();
@@ -190,11 +198,7 @@ describe('the invoice stream', () => {
     await near.until(() => near.events.length === 1);
     for (let round = 0; round < 5; round++) {
       const seq = seqOf(await head()) + 1;
-      await api.db.execute(
-        `with head as (update platform.stream_head set seq = $1 where stream = 'sales-invoices')
-         insert into platform.event (stream, seq, body) values ('sales-invoices', $1, '{"invoice_no":"AHEAD","type":"invoice_imported"}')`,
-        [seq],
-      );
+      await unannounced(seq);
       const ahead = await from(`sales-invoices.${seq}`);
       await imported(operator, { invoice_no: `NEAR-${round + 1}` });
       await ahead.until(() => numbers(ahead).includes(`NEAR-${round + 1}`));
@@ -202,6 +206,18 @@ describe('the invoice stream', () => {
       await ahead.cut();
     }
     await near.cut();
+  });
+
+  it('tells nothing twice to a reader that comes while an event is on its way', async () => {
+    const before = seqOf(await head());
+    const first = await open();
+    await first.until(() => first.comments >= 3);
+    await unannounced(before + 1);
+    const late = await from(`sales-invoices.${before - 1}`);
+    await imported(operator, { invoice_no: 'LATE-1' });
+    await late.until(() => numbers(late).includes('LATE-1'));
+    expect(late.events.map((event) => seqOf(event.id))).toEqual([before, before + 1, before + 2]);
+    await Promise.all([first.cut(), late.cut()]);
   });
 
   it('loses and repeats nothing for readers that are cut all the time', async () => {

@@ -119,13 +119,14 @@ async function secureHeaders(
     },
     strictTransportSecurity: https,
   });
-  fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
-    if (!request.url.startsWith('/api/')) {
-      await reply.helmet();
-      return;
+  fastify.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    if (request.url.startsWith('/api/')) {
+      void reply.header('x-content-type-options', 'nosniff');
+      if (https) void reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
+    } else {
+      void reply.helmet();
     }
-    void reply.header('x-content-type-options', 'nosniff');
-    if (https) void reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
+    done();
   });
 }
 

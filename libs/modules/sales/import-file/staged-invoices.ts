@@ -34,7 +34,9 @@ export class StagedInvoices {
       [sessionId],
     );
     // The pages that follow are planned by what is known of these tables, which a moment ago were empty.
-    await this.db.execute('analyze sales.import_fragment, sales.import_invoice');
+    await this.db.execute(
+      'analyze sales.import_fragment (session_id, invoice_no), sales.import_invoice (session_id, ordinal, invoice_no)',
+    );
     return count;
   }
 
