@@ -207,7 +207,9 @@ export class StreamHub implements OnApplicationBootstrap, BeforeApplicationShutd
   private skip(channel: Channel, { stream, seq }: LoggedEvent): void {
     channel.tail = [];
     channel.tailBytes = 0;
-    for (const reader of channel.readers) if (reader.live) reader.write(resetTo(stream, seq - 1));
+    for (const reader of channel.readers) {
+      if (reader.live && reader.sent < seq - 1) reader.write(resetTo(stream, seq - 1));
+    }
   }
 
   private async resume(channel: Channel, stream: string, reader: Reader): Promise<void> {
