@@ -90,7 +90,8 @@ create table platform.session (
   kind text not null,
   trigger text not null check (trigger in ('manual', 'schedule', 'webhook', 'api')),
   requested_by text not null,
-  correlation_id text not null,
+  -- Who asked, from where and in which request: what its work is done as, whichever worker does it.
+  context jsonb not null,
   params jsonb not null default '{}',
   state text not null default 'initiated' check (state in ('initiated', 'in_progress', 'cancelling',
     'completed', 'completed_with_errors', 'failed', 'aborted', 'cancelled')),

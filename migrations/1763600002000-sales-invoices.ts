@@ -159,7 +159,7 @@ begin
     select 'sales.invoice',
       case when o.deleted_at is null and n.deleted_at is not null then 'sales.invoice-deleted.v1' else 'sales.invoice-updated.v1' end,
       n.id::text
-    from old_rows o join new_rows n using (id) where o.* is distinct from n.* order by n.id
+    from old_rows o join new_rows n using (id) where o.* is distinct from n.* and (o.deleted_at is null or n.deleted_at is null) order by n.id
     on conflict (topic, aggregate_id, xid) do update set type = excluded.type
       where excluded.type = 'sales.invoice-deleted.v1';
   insert into sales.invoice_count
@@ -183,7 +183,7 @@ begin
   insert into platform.outbox (topic, type, aggregate_id, body)
     select 'sales.invoice', 'sales.invoice-deleted.v1', r.id::text,
       sales.last_words(r::sales.invoice, 'sales.invoice-deleted.v1')
-    from removed r order by r.id
+    from removed r where r.deleted_at is null order by r.id
     on conflict (topic, aggregate_id, xid) do update set type = excluded.type, body = excluded.body;
   insert into sales.invoice_count select -count(*) from removed where deleted_at is null having count(*) > 0;
   perform sales.tell_sequencer();
@@ -222,8 +222,18 @@ end $$;
 
 create trigger items_added after insert on sales.invoice_item referencing new table as touched
   for each statement when (sales.writes_directly()) execute function sales.items_changed();
-create trigger items_updated after update on sales.invoice_item referencing new table as touched
-  for each statement when (sales.writes_directly()) execute function sales.items_changed();
+-- A line may have moved from one invoice to another: both change.
+create function sales.items_moved() returns trigger language plpgsql as $$
+begin
+  update sales.invoice i set total_amount = t.total, version = i.version + 1
+  from (select invoice_id, coalesce((select sum(round(quantity * mrp, 2)) from sales.invoice_item l
+                                     where l.invoice_id = x.invoice_id), 0) as total
+        from (select invoice_id from old_rows union select invoice_id from new_rows) x) t
+  where i.id = t.invoice_id;
+  return null;
+end $$;
+create trigger items_updated after update on sales.invoice_item referencing old table as old_rows new table as new_rows
+  for each statement when (sales.writes_directly()) execute function sales.items_moved();
 create trigger items_removed after delete on sales.invoice_item referencing old table as touched
   for each statement when (sales.writes_directly()) execute function sales.items_changed();
 `;
@@ -238,6 +248,7 @@ create table sales.import_file (
   columns jsonb,
   default_customer_code text,
   bytes bigint not null default 0,
+  chunks integer not null default 0,
   created_at timestamptz not null default clock_timestamp()
 );
 

@@ -35,12 +35,28 @@ export async function rotateKeys(env: NodeJS.ProcessEnv): Promise<number> {
         found = rows.length;
         rotated += found;
       }
+      await refuseLeft(client, table, column, config.encryptionKeys[0]?.id);
       console.log(`${table}.${column}: ${rotated} rotated`);
     }
     return 0;
   } finally {
     await client.end();
   }
+}
+
+/** Rows that somebody held locked were passed over: then the old key is still needed. */
+async function refuseLeft(
+  client: Client,
+  table: string,
+  column: string,
+  id: string | undefined,
+): Promise<void> {
+  const { rows } = await client.query<{ n: string }>(
+    `select count(*) as n from ${table} where split_part(${column}, '.', 2) <> $1`,
+    [id],
+  );
+  if (Number(rows[0]?.n) > 0)
+    throw new CliError(`${rows[0]?.n} values of ${table} are in use; run it again.`);
 }
 
 function configOf(env: NodeJS.ProcessEnv): Config {

@@ -39,7 +39,9 @@ function administrator(dataDir: string, env: NodeJS.ProcessEnv): { email: string
   if (env.ADMIN_EMAIL && env.ADMIN_PASSWORD) return { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD };
   if (env.DATABASE_URL) throw new CliError('Give an API key with --key, or ADMIN_EMAIL and ADMIN_PASSWORD.');
   if (!existsSync(join(dataDir, 'secrets'))) {
-    throw new CliError(`${dataDir} holds no Instep. Run \`npm start\` first, set DATA_DIR, or give --url and --key.`);
+    throw new CliError(
+      `${dataDir} holds no Instep. Run \`npm start\` first, set DATA_DIR, or give --url and --key.`,
+    );
   }
   const { ADMIN_EMAIL, ADMIN_PASSWORD } = loadSecrets(dataDir, env);
   return { email: ADMIN_EMAIL, password: ADMIN_PASSWORD };

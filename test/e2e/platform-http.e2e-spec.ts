@@ -96,9 +96,9 @@ describe('the correlation id', () => {
     expect(
       await api.db.query('select action from platform.audit_log where correlation_id = $1', [id]),
     ).toEqual([{ action: 'sales.file_import_started' }]);
-    expect(await api.db.query('select id from platform.session where correlation_id = $1', [id])).toEqual([
-      { id: body.session_id },
-    ]);
+    expect(
+      await api.db.query(`select id from platform.session where context->>'correlationId' = $1`, [id]),
+    ).toEqual([{ id: body.session_id }]);
     const message = await api.db.query(
       `select context->>'correlationId' as correlation, context->'actor'->>'kind' as actor from platform.outbox where topic = 'sync.session-requested'`,
     );

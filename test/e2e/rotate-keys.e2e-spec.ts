@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import { startApi } from '#testing/app.js';
 import { testEnvironment } from '#testing/config.js';
 import { createTestDatabase } from '#testing/database.js';
@@ -10,7 +9,6 @@ const body = { name: 'a till', role: 'viewer' };
 const headers = { 'idempotency-key': 'make the key once' };
 
 it('secrets are readable without the old key once they were rotated, and only then', async () => {
-  jest.spyOn(console, 'log').mockImplementation(() => undefined);
   const database = await createTestDatabase();
   const before = await startApi({ database, env: { ENCRYPTION_KEYS: OLD } });
   const first = await (await before.client()).post<{ key: string }>('/api/identity/api-keys', body, headers);

@@ -31,7 +31,8 @@ export class OperationsController {
   @ApiOkResponse({ type: ScheduleList })
   @Errors(401, 403)
   async schedules(): Promise<ScheduleList> {
-    return { data: await this.planned.list() };
+    const data = await this.planned.list();
+    return { data, page: { next_cursor: null, limit: data.length } };
   }
 
   /** Pauses a schedule, or lets it run again. */
@@ -41,14 +42,15 @@ export class OperationsController {
   @ApiNoContentResponse()
   @Errors(400, 401, 403, 404)
   async pause(@Param('name') name: string, @Body() { paused }: PauseScheduleBody): Promise<void> {
+    this.known(name);
     await this.db.tx(async () => {
-      if (!(await this.planned.pause(name, paused)))
-        throw notFound('schedule', 'operations.schedule_not_found');
+      await this.planned.keep(name, paused);
       await this.audit.record(
         paused ? 'operations.schedule_paused' : 'operations.schedule_resumed',
         `schedule:${name}`,
       );
     });
+    await this.planned.start();
   }
 
   /** Runs a schedule once, now. */
@@ -58,8 +60,9 @@ export class OperationsController {
   @ApiAcceptedResponse({ type: TriggeredSchedule })
   @Errors(401, 403, 404)
   async trigger(@Param('name') name: string): Promise<TriggeredSchedule> {
-    if (!(await this.planned.trigger(name))) throw notFound('schedule', 'operations.schedule_not_found');
+    this.known(name);
     await this.audit.record('operations.schedule_triggered', `schedule:${name}`);
+    await this.planned.trigger(name);
     return { name, status: 'queued' };
   }
 
@@ -69,7 +72,7 @@ export class OperationsController {
   @ApiOkResponse({ type: DeadLetterPage })
   @Errors(400, 401, 403)
   async deadLetters(@Query() { limit }: ListDeadLettersQuery): Promise<DeadLetterPage> {
-    return { data: await this.queue.deadLetters(limit) };
+    return { data: await this.queue.deadLetters(limit), page: { next_cursor: null, limit } };
   }
 
   /** Puts a dead letter back into its queue with fresh attempts. */
@@ -79,7 +82,14 @@ export class OperationsController {
   @ApiNoContentResponse()
   @Errors(401, 403, 404)
   async replay(@Param('id') id: string): Promise<void> {
-    if (!(await this.queue.replay(id))) throw notFound('dead letter', 'operations.dead_letter_not_found');
+    const job = await this.queue.deadLetter(id);
+    if (!job) throw notFound('dead letter', 'operations.dead_letter_not_found');
+    // The queue is outside of any transaction: what was asked for is recorded before it is done.
     await this.audit.record('operations.dead_letter_replayed', `job:${id}`);
+    await this.queue.replay(job);
+  }
+
+  private known(name: string): void {
+    if (!this.planned.has(name)) throw notFound('schedule', 'operations.schedule_not_found');
   }
 }

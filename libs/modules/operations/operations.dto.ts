@@ -1,6 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsInt, IsOptional, Max, Min } from 'class-validator';
+import { PageInfo } from '#platform/http/page-info.dto.js';
 
 export class ScheduleBody {
   /** @example prune */
@@ -14,6 +15,7 @@ export class ScheduleBody {
 
 export class ScheduleList {
   data: ScheduleBody[];
+  page: PageInfo;
 }
 
 export class PauseScheduleBody {
@@ -37,8 +39,10 @@ export class DeadLetterBody {
   failed_at: string | null;
 }
 
+/** The newest `limit` of them. */
 export class DeadLetterPage {
   data: DeadLetterBody[];
+  page: PageInfo;
 }
 
 export class ListDeadLettersQuery {

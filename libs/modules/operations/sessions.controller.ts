@@ -78,10 +78,10 @@ export class SessionsController {
   @ApiOkResponse({ type: SessionBody })
   @Errors(400, 401, 403, 404)
   async cancel(@Param('id', UuidParam) id: string): Promise<SessionView> {
-    await this.known(id);
+    const { state } = await this.known(id);
     return this.db.tx(async () => {
       const view = await this.sessions.cancel(id);
-      if (view?.state === 'cancelling' || view?.state === 'cancelled')
+      if (state === 'initiated' || state === 'in_progress')
         await this.audit.record('sync.session_cancelled', `session:${id}`);
       return view ?? this.known(id);
     });

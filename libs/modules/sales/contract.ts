@@ -3,7 +3,8 @@ import type { Database } from '#platform/persistence/database.js';
 
 /**
  * `sales.invoice-imported.v1`, `-updated.v1` and `-deleted.v1`. The aggregate is the invoice's id; the body is
- * rendered after commit (the invoice as the API shows it and `type`), so it tells the present, not the past.
+ * rendered after commit (the invoice as the API shows it and `type`), so it tells the present, not the past. A change
+ * of a customer tells of the invoice that brought it, not of the customer's other invoices.
  */
 export const INVOICE_TOPIC = defineTopic('sales.invoice', {
   stream: 'sales-invoices',

@@ -28,7 +28,7 @@ export class CustomerBody {
   /** @example Near Railway Station */
   @IsOptional() @IsString() @MaxLength(200) address1?: string | null;
   @IsOptional() @IsString() @MaxLength(200) address2?: string | null;
-  /** @example 9876543210 */
+  /** @example "9876543210" */
   @IsOptional() @IsString() @MaxLength(40) phone1?: string | null;
   @IsOptional() @IsString() @MaxLength(40) phone2?: string | null;
   /** @example lifecare@shop.com */

@@ -7,5 +7,3 @@ runRegularly(FOLD_COUNT, { everyMs: 60_000 });
 
 /** Uploads that broke off, or whose API process died on the way. */
 retain({ table: 'sales.import_file', column: 'created_at', keep: '1 day', where: 't.session_id is null' });
-/** Whatever a session that ended left behind; one that still waits after this long will not come. */
-retain({ table: 'sales.import_file', column: 'created_at', keep: '30 days' });

@@ -44,8 +44,8 @@ const UNPREFIXED = [
 export const adapter = (config?: Config) =>
   new FastifyAdapter({
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
-    // Open streams must not hold up a shutdown.
-    forceCloseConnections: true,
+    // Requests under way are answered; streams are ended by the hub, and what is left is cut (see Drain).
+    forceCloseConnections: 'idle',
     trustProxy: config?.trustProxy ?? false,
     bodyLimit: MIB,
     logger: false,

@@ -2,6 +2,7 @@ import { Controller, Get, Global, Module, Redirect } from '@nestjs/common';
 import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { AccessGuard } from './access.guard.js';
+import { Drain } from './drain.js';
 import { Public } from './access.js';
 import { HealthController } from './health.controller.js';
 import { Idempotency } from './idempotency.js';
@@ -24,7 +25,7 @@ class RootController {
 @Module({
   imports: [DiscoveryModule],
   controllers: [RootController, HealthController, MetricsController],
-  providers: [{ provide: APP_GUARD, useClass: AccessGuard }, Idempotency, RouteAudit],
+  providers: [{ provide: APP_GUARD, useClass: AccessGuard }, Idempotency, RouteAudit, Drain],
   exports: [Idempotency],
 })
 export class HttpModule {}

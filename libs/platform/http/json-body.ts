@@ -23,7 +23,7 @@ export function parseJsonBody(text: string): unknown {
   }
   inspect(value, '', 0);
   if (MAYBE_TOO_LONG.test(text))
-    refuseInexact(parseLossless(text, undefined, { onDuplicateKey: (key) => refuseTwice(key.key) }), '');
+    refuseInexact(parseLossless(text, undefined, { onDuplicateKey: ({ newValue }) => newValue }), '');
   return value;
 }
 
@@ -45,10 +45,6 @@ function inspect(value: unknown, path: string, depth: number): void {
       inspect(item, at, depth + 1);
     }
   }
-}
-
-function refuseTwice(key: string): never {
-  throw invalid({ [key]: ['stands twice in one object'] });
 }
 
 function refuseInexact(value: unknown, path: string): void {

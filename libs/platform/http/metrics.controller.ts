@@ -4,6 +4,7 @@ import { Metrics } from '../observability/metrics.js';
 import { Database } from '../persistence/database.js';
 import { JobQueue } from '../queue/job-queue.js';
 import { Roles } from './access.js';
+import { Errors } from './documented.js';
 
 @ApiTags('health')
 @Controller('metrics')
@@ -26,6 +27,7 @@ export class MetricsController {
   @Roles('viewer')
   @Get()
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  @Errors(401, 403)
   @ApiProduces('text/plain')
   @ApiOkResponse({ schema: { type: 'string', example: 'instep_jobs_waiting 0' } })
   read(): Promise<string> {

@@ -1,4 +1,5 @@
-import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule, getSchemaPath } from '@nestjs/swagger';
+import { ProblemBody } from './documented.js';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 const DESCRIPTION = `Keeps a small business's systems in step: accounting, CRM, sales invoices and points of sale.
@@ -18,9 +19,25 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, 'api_key')
     .addCookieAuth('instep_session', { type: 'apiKey', in: 'cookie', name: 'instep_session' }, 'session')
     .build();
-  return SwaggerModule.createDocument(app, config, {
+  const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+    extraModels: [ProblemBody],
   });
+  for (const item of Object.values(document.paths)) {
+    for (const operation of Object.values(item) as Operation[]) complete(operation);
+  }
+  return document;
+}
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+/** Every error has the one shape, and a route of several paths a name for each that programs can use. */
+function complete(operation: Operation): void {
+  operation.operationId = operation.operationId?.replace(/\[(\d+)\]$/, '_$1');
+  for (const [status, response] of Object.entries(operation.responses)) {
+    if (Number(status) < 400 || !response || '$ref' in response || response.content) continue;
+    response.content = { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemBody) } } };
+  }
 }
 
 /**

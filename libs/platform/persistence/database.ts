@@ -40,10 +40,6 @@ export class Database {
     return this.current.getStore()?.runner.manager ?? this.dataSource.manager;
   }
 
-  get inTransaction(): boolean {
-    return this.current.getStore() !== undefined;
-  }
-
   async query<Row extends QueryResultRow>(sql: string, params: unknown[] = []): Promise<Row[]> {
     const result = await (this.current.getStore()?.client ?? this.pool).query<Row>(sql, params);
     return result.rows;
@@ -89,7 +85,10 @@ export class Database {
    * serialization failure, so `work` must have no effect outside the database.
    */
   async tx<T>(work: () => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    if (this.current.getStore()) return work();
+    if (this.current.getStore()) {
+      if (options.isolation) throw new Error('a joined transaction cannot change its isolation');
+      return work();
+    }
     const attempts = options.attempts ?? 5;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -139,11 +138,6 @@ export class Database {
       await runner.release().catch(() => undefined);
     }
   }
-
-  /** Runs `work` outside of the transaction at hand, on a connection of its own. */
-  detached<T>(work: () => Promise<T>): Promise<T> {
-    return this.current.exit(work);
-  }
 }
 
 /** The socket of a connection; pg's types do not show it. */
@@ -167,7 +161,7 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 const CONNECTION_LOST =
-  /ECONNREFUSED|ECONNRESET|ECONNABORTED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|Connection terminated|timeout exceeded when trying|Client has encountered/;
+  /ECONNREFUSED|ECONNRESET|ECONNABORTED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|Connection terminated|Client was closed|timeout exceeded when trying|Client has encountered/;
 
 /** True when the database could not be reached or went away: the same call may work in a moment. */
 export function isConnectionLost(error: unknown): boolean {

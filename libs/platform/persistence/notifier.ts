@@ -12,6 +12,7 @@ export type Channel = 'instep_outbox' | 'instep_event' | 'instep_session' | 'ins
 
 /** Notices of one transaction burst are sent once, this long after its first commit. */
 const GATHER_MS = 3;
+const RETRY_MS = 500;
 
 /**
  * LISTEN and NOTIFY. Notices are hints sent after commit (a NOTIFY inside a transaction makes all commits queue
@@ -65,12 +66,16 @@ export class Notifier implements OnApplicationShutdown {
       while (this.pending.size > 0 && !this.stopped) {
         const channels = [...this.pending];
         this.pending.clear();
-        await this.send(channels);
+        await this.send(channels).catch((error: unknown) => {
+          for (const channel of channels) this.pending.add(channel);
+          throw error;
+        });
       }
     } catch (error) {
       this.logger.warn({ err: error }, 'a notice could not be sent');
     } finally {
       this.sending = false;
+      if (this.pending.size > 0 && !this.stopped) setTimeout(() => void this.flush(), RETRY_MS);
     }
   }
 

@@ -37,8 +37,8 @@ async function ages(table: string, where = 'true'): Promise<number[]> {
 describe('what is kept', () => {
   beforeAll(async () => {
     const aged = (days: string) => `platform.now() - interval '${DAY}' * ${days}`;
-    await db.execute(`insert into platform.session (id, kind, trigger, requested_by, correlation_id)
-      values ('00000000-0000-4000-8000-000000000001', 'import', 'api', 'test', 'test')`);
+    await db.execute(`insert into platform.session (id, kind, trigger, requested_by, context)
+      values ('00000000-0000-4000-8000-000000000001', 'import', 'api', 'test', '{}')`);
     await db.execute(`insert into platform.event (stream, seq, body, created_at)
       select stream, days, '{}', ${aged('days')} from (values (1), (6), (8), (29), (31)) d (days), (values ('sales-invoices'), ('session-x')) s (stream)`);
     await db.execute(`insert into platform.session_outcome (session_id, entity, outcome, created_at)
@@ -100,22 +100,20 @@ describe('schedules', () => {
 
   it('that were paused stay so when a worker starts', async () => {
     const schedules = worker.get(Schedules);
-    expect(await schedules.pause('prune', true)).toBe(true);
+    await schedules.keep('prune', true);
     await schedules.start();
     expect(await names()).toContainEqual(['prune', true, false]);
-    await schedules.pause('prune', false);
+    await schedules.keep('prune', false);
+    await schedules.start();
     expect(await names()).toContainEqual(['prune', false, true]);
   });
 
   it('can be run now, paused or not', async () => {
     const schedules = worker.get(Schedules);
     const before = await worker.get(JobQueue).waiting();
-    expect(await schedules.trigger('prune')).toBe(true);
+    await schedules.trigger('prune');
     expect(await worker.get(JobQueue).waiting()).toBe(before + 1);
-    expect([await schedules.trigger('nothing'), await schedules.pause('nothing', true)]).toEqual([
-      false,
-      false,
-    ]);
+    expect([schedules.has('prune'), schedules.has('nothing')]).toEqual([true, false]);
   });
 
   it('that a queue lost are put back', async () => {

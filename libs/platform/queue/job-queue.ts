@@ -90,14 +90,17 @@ export class JobQueue implements OnModuleInit {
       .slice(0, limit);
   }
 
-  /** Puts a dead letter back with fresh attempts. @returns false when there is none with that id */
-  async replay(id: string): Promise<boolean> {
+  /** The dead letter with an id, or undefined. */
+  async deadLetter(id: string): Promise<Job | undefined> {
     const [name, ...rest] = id.split(':');
     const queue = QUEUES.find((q) => q === name);
     const job: Job | undefined = queue && (await this.queue(queue).getJob(rest.join(':')));
-    if (!job || !(await job.isFailed())) return false;
+    return job && (await job.isFailed()) ? job : undefined;
+  }
+
+  /** Puts a dead letter back with fresh attempts. */
+  async replay(job: Job): Promise<void> {
     await job.retry('failed', { resetAttemptsMade: true });
-    return true;
   }
 
   /** How many jobs wait, over all queues. Fails when the queue's store does not answer. */

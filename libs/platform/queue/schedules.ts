@@ -60,24 +60,23 @@ export class Schedules {
     );
   }
 
-  /** @returns false when there is no such schedule */
-  async pause(name: string, paused: boolean): Promise<boolean> {
-    if (!declared.has(name)) return false;
+  has(name: string): boolean {
+    return declared.has(name);
+  }
+
+  /** Stores what an operator wants; {@link start} makes the queue follow. */
+  async keep(name: string, paused: boolean): Promise<void> {
     await this.db.execute(
       `insert into platform.schedule (name, paused) values ($1, $2)
        on conflict (name) do update set paused = excluded.paused, changed_at = clock_timestamp()`,
       [name, paused],
     );
-    await this.apply(name, paused);
-    return true;
   }
 
-  /** Runs it once now, paused or not. @returns false when there is no such schedule */
-  async trigger(name: string): Promise<boolean> {
+  /** Runs it once now, paused or not. */
+  async trigger(name: string): Promise<void> {
     const schedule = declared.get(name);
-    if (!schedule) return false;
-    await this.queue.add(schedule.job, {});
-    return true;
+    if (schedule) await this.queue.add(schedule.job, {});
   }
 
   private async apply(name: string, paused: boolean): Promise<void> {

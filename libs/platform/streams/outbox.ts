@@ -12,12 +12,12 @@ export class Outbox {
     private readonly notifier: Notifier,
   ) {}
 
-  /** Call inside the transaction of the change. A second event of one aggregate and transaction is folded in. */
+  /** Call inside the transaction of the change. Of two events of one aggregate and transaction the later stands. */
   async publish(topic: Topic, type: string, aggregateId: string, body: object | null = null): Promise<void> {
     await this.db.prepared(
       'outbox.publish',
       `insert into platform.outbox (topic, type, aggregate_id, body, context, sequenced) values ($1, $2, $3, $4, $5, $6)
-       on conflict (topic, aggregate_id, xid) do nothing`,
+       on conflict (topic, aggregate_id, xid) do update set type = excluded.type, body = excluded.body`,
       [
         topic.name,
         type,

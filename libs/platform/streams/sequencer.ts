@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { Config } from '../config/config.js';
 import { LOGGER } from '../observability/observability.module.js';
 import type { RequestContext } from '../observability/request-context.js';
+import { Database } from '../persistence/database.js';
 import { LOCKS } from '../persistence/locks.js';
 import { Notifier } from '../persistence/notifier.js';
 import { JobQueue } from '../queue/job-queue.js';
@@ -23,6 +24,8 @@ const BATCH = 1000;
 const GATHER_MS = { least: 5, perEvent: 2, most: 25 };
 /** The net beneath the notices. */
 const POLL_MS = 1000;
+/** How long the queue may take for a batch. */
+const QUEUE_MS = 10_000;
 
 /**
  * Moves committed outbox rows into the event log, numbered without gaps, and hands domain events to the queue.
@@ -36,11 +39,13 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
   private wake: () => void = () => undefined;
   private client: Client | undefined;
   private running: Promise<void> | undefined;
+  private delivering: Promise<void> | undefined;
 
   constructor(
     private readonly config: Config,
     private readonly notifier: Notifier,
     private readonly queue: JobQueue,
+    private readonly db: Database,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -103,7 +108,7 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
       const woken = new Promise<void>((resolve) => (this.wake = resolve));
       const counts = [];
       for (const topic of streamTopics()) counts.push(await this.sequence(client, topic));
-      counts.push(await this.deliver(client));
+      this.deliver();
       const busiest = Math.max(...counts);
       if (busiest === BATCH) continue;
       const timer = new AbortController();
@@ -124,29 +129,40 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
     return Number(result.rows[0]?.count ?? 0);
   }
 
+  /** Beside the numbering, which must not wait for a queue that is away. */
+  private deliver(): void {
+    this.delivering ??= this.handOver()
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'events wait for the queue'))
+      .finally(() => (this.delivering = undefined));
+  }
+
   /** Adds the jobs first and removes the rows after: a crash between repeats a job, with the same id. */
-  private async deliver(client: Client): Promise<number> {
-    const waiting = await client.query({
-      name: 'waiting',
-      text: 'select from platform.outbox where sequenced limit 1',
-    });
-    if (waiting.rowCount === 0) return 0;
-    await client.query('begin');
-    try {
-      const { rows } = await client.query<OutboxRow>(
+  private async handOver(): Promise<void> {
+    while (!this.stopped) {
+      const rows = await this.db.prepared<OutboxRow & Record<string, unknown>>(
+        'sequencer.undelivered',
         `select id, topic, type, aggregate_id, body, context from platform.outbox where sequenced
-         order by id limit ${BATCH} for update skip locked`,
+         order by id limit ${BATCH}`,
+        [],
       );
-      if (rows.length > 0) {
-        await this.queue.addBulk(rows.flatMap(jobsOf));
-        await client.query('delete from platform.outbox where id = any($1)', [rows.map((row) => row.id)]);
-      }
-      await client.query('commit');
-      return rows.length;
-    } catch (error) {
-      await client.query('rollback').catch(() => undefined);
-      throw error;
+      if (rows.length === 0) return;
+      await within(QUEUE_MS, this.queue.addBulk(rows.flatMap(jobsOf)));
+      await this.db.execute('delete from platform.outbox where id = any($1)', [rows.map((row) => row.id)]);
     }
+  }
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const timer = new AbortController();
+  const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
+    throw new Error('the queue does not answer');
+  });
+  late.catch(() => undefined);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    work.catch(() => undefined);
   }
 }
 

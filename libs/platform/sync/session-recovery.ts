@@ -44,12 +44,10 @@ export class CleanUpSession implements JobHandler<DomainEvent> {
 }
 
 const TICK_MS = 1000;
-/** How long a job may be lost before it is made anew. */
-const RETRY_WINDOW_MS = 10_000;
 
 /**
  * Derives the jobs of sessions again from their rows: the queue may have lost them, or the worker that held the
- * lease died. A doubled job is harmless, because only one taker gets the lease.
+ * lease died. The same id again is the same job while one waits; one that comes too late finds another epoch.
  */
 @Injectable()
 export class SessionRecovery {
@@ -62,9 +60,8 @@ export class SessionRecovery {
   @Interval(TICK_MS)
   async tick(): Promise<void> {
     try {
-      const window = Math.floor(Date.now() / RETRY_WINDOW_MS);
       for (const { id, epoch } of await this.store.orphans()) {
-        await this.queue.add(RUN_SESSION, { sessionId: id, epoch }, { id: `${id}-${epoch}-${window}` });
+        await this.queue.add(RUN_SESSION, { sessionId: id, epoch }, { id: `${id}-${epoch}` });
       }
     } catch (error) {
       this.logger.warn({ err: error }, 'sessions could not be checked; trying again');

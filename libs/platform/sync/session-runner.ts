@@ -4,6 +4,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { LOGGER } from '../observability/observability.module.js';
+import { runInContext } from '../observability/request-context.js';
 import { Database, isConnectionLost } from '../persistence/database.js';
 import { Notifier } from '../persistence/notifier.js';
 import { Handles, type JobContext, type JobHandler } from '../queue/job.js';
@@ -44,11 +45,14 @@ export class SessionRunner implements JobHandler<RunSessionData>, OnModuleInit {
     }
   }
 
-  async handle({ sessionId }: RunSessionData, { signal }: JobContext): Promise<void> {
-    for (;;) {
+  async handle({ sessionId, epoch }: RunSessionData, { signal }: JobContext): Promise<void> {
+    for (let known = epoch; ;) {
       try {
-        const lease = await this.store.acquire(sessionId, this.owner);
-        if (lease) await this.hold(lease, signal);
+        const lease = await this.store.acquire(sessionId, this.owner, known);
+        if (!lease) return;
+        known = lease.epoch;
+        const context = await this.store.context(sessionId);
+        await runInContext(context ?? {}, () => this.hold(lease, signal));
         return;
       } catch (error) {
         // Nothing is lost with the connection: the checkpoint says where to go on.
@@ -67,19 +71,15 @@ export class SessionRunner implements JobHandler<RunSessionData>, OnModuleInit {
     const stop = new AbortController();
     const onShutdown = () => stop.abort();
     shutdown.addEventListener('abort', onShutdown, { once: true });
-    const heartbeat = setInterval(() => {
-      this.store.renew(lease).then(
-        (held) => held || stop.abort(),
-        () => undefined,
-      );
-    }, lease.ms / RENEWALS);
-    const unlisten = await this.notifier.listen('instep_session', () => {
-      this.store.isCancelling(lease.sessionId).then(
-        (cancelling) => cancelling && stop.abort(),
-        () => undefined,
-      );
-    });
+    const unless = (still: Promise<boolean>) =>
+      still.then((yes) => yes || stop.abort()).catch(() => undefined);
+    const heartbeat = setInterval(() => void unless(this.store.renew(lease)), lease.ms / RENEWALS);
+    let unlisten: () => void = () => undefined;
     try {
+      unlisten = await this.notifier.listen(
+        'instep_session',
+        () => void unless(this.store.isCancelling(lease.sessionId).then((cancelling) => !cancelling)),
+      );
       await this.work(lease, stop.signal);
     } catch (error) {
       if (isConnectionLost(error)) throw error;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { currentContext } from '../observability/request-context.js';
+import { type RequestContext, currentContext } from '../observability/request-context.js';
 import { Database } from '../persistence/database.js';
 import { Notifier } from '../persistence/notifier.js';
 import { EventLog } from '../streams/event-log.js';
@@ -57,16 +57,16 @@ export class SessionStore {
 
   /** Creates a session; its job follows by the outbox once the caller's transaction has committed. */
   async create(session: NewSession): Promise<SessionView> {
-    const { actor, correlationId } = currentContext();
+    const context = currentContext();
     return this.db.tx(async () => {
       const row = await this.db.first<{ id: string }>(
-        `insert into platform.session (kind, trigger, requested_by, correlation_id, connection_id, params, created_at)
+        `insert into platform.session (kind, trigger, requested_by, context, connection_id, params, created_at)
          values ($1, $2, $3, $4, $5, $6, platform.now()) returning id`,
         [
           session.kind,
           session.trigger,
-          actor.label,
-          correlationId,
+          context.actor.label,
+          context,
           session.connectionId ?? null,
           session.params ?? {},
         ],
@@ -119,8 +119,12 @@ export class SessionStore {
     );
   }
 
-  /** Takes the lease when it is free or was this owner's own. @returns null while another holds it */
-  async acquire(sessionId: string, owner: string): Promise<Lease | null> {
+  /**
+   * Takes the lease when it is free or was this owner's own.
+   * @param epoch the last one that the taker knows of; a job that was made for an older one comes too late
+   * @returns null while another holds it, or held it since
+   */
+  async acquire(sessionId: string, owner: string, epoch: number): Promise<Lease | null> {
     return this.db.tx(async () => {
       const row = await this.db.first<{ epoch: number; ms: number; fresh: boolean }>(
         `update platform.session s set lease_owner = $2, lease_epoch = lease_epoch + 1,
@@ -128,10 +132,10 @@ export class SessionStore {
            state = case state when 'initiated' then 'in_progress' else state end,
            started_at = coalesce(started_at, platform.now())
          from platform.installation
-         where id = $1 and finished_at is null
+         where id = $1 and finished_at is null and lease_epoch = $3
            and (lease_expires_at is null or lease_expires_at < platform.now() or lease_owner = $2)
          returning lease_epoch as epoch, lease_seconds * 1000 as ms, lease_epoch = 1 as fresh`,
-        [sessionId, owner],
+        [sessionId, owner, epoch],
       );
       if (!row) return null;
       if (row.fresh) await this.announce(sessionId);
@@ -157,6 +161,15 @@ export class SessionStore {
        where id = $1 and lease_owner = $2 and lease_epoch = $3 and finished_at is null`,
       [lease.sessionId, lease.owner, lease.epoch],
     );
+  }
+
+  /** Who the session's work is done as. */
+  async context(sessionId: string): Promise<RequestContext | undefined> {
+    const row = await this.db.first<{ context: RequestContext }>(
+      'select context from platform.session where id = $1',
+      [sessionId],
+    );
+    return row?.context;
   }
 
   async params(sessionId: string): Promise<Record<string, unknown>> {

@@ -24,7 +24,7 @@ export class SessionStreams {
   ): Promise<{ stream: string; after: number; farewell?: { seq: number; body: object } } | null> {
     const named = SESSION_STREAM.exec(last?.stream ?? '')?.[1];
     const session = await this.sessions.find(named ?? sessionId);
-    if (!session) return this.open(sessionId, null);
+    if (!session) return named ? this.open(sessionId, null) : null;
     const stream = sessionStream(session.session_id);
     const { head, oldest } = await this.log.extent(stream);
     const over = isFinal(session.state);

@@ -37,7 +37,7 @@ export class OutcomeBody {
   entity: string;
   /** @example failed */
   outcome: string;
-  /** @example 536365 */
+  /** @example "536365" */
   record: string | null;
   /**
    * Line of the file, from 1.

@@ -73,7 +73,7 @@ function numbered(text: string, firstLine: number): CsvRecord[] {
   });
 }
 
-/** Some quotes do not match: finds the lines that are whole by themselves, so that only the others are refused. */
+/** Some quotes do not match: takes the chunk line by line, so that what is whole by itself is not refused with them. */
 function lineByLine(text: string, firstLine: number): CsvRecord[] {
   return text.split(/\r?\n/).flatMap((row, index) => {
     const line = firstLine + index;
@@ -81,7 +81,7 @@ function lineByLine(text: string, firstLine: number): CsvRecord[] {
     try {
       return parse(row, OPTIONS).map((fields) => ({ fields, line }));
     } catch {
-      return [{ fields: [row.split(',')[0] ?? ''], line, problem: 'the quotes of this line do not match' }];
+      return [{ fields: row.split(','), line, problem: 'the quotes of this line do not match' }];
     }
   });
 }
@@ -92,12 +92,12 @@ const isNotBlank = ({ fields }: CsvRecord) => fields.length > 1 || fields[0]?.tr
 export function parseCsvChunk(
   text: string,
   firstLine: number,
-  options: { columns: Columns; width: number; defaultCustomerCode: string | null },
+  options: { columns: Columns; width: number; defaultCustomerCode: string | null; withHeader?: boolean },
 ): ParsedChunk {
   const fragments = new Map<string, Fragment>();
   const refused: ParsedChunk['refused'] = [];
   let strays = 0;
-  for (const { fields, line, problem } of csvRecords(text, firstLine)) {
+  for (const { fields, line, problem } of csvRecords(text, firstLine).slice(options.withHeader ? 1 : 0)) {
     const get = (field: CsvField): string => {
       const index = options.columns[field];
       return index === undefined ? '' : (fields[index] ?? '').trim();

@@ -107,11 +107,10 @@ export class ImportFileHandler implements ICommandHandler<
     for (const chunk of splitter.end()) await store(chunk);
     if (!last) throw invalid({ file: ['is empty'] }, 'sales.file_empty');
     refuseTorn(last, format, columns);
-    await this.db.execute('update sales.import_file set columns = $2, bytes = $3 where id = $1', [
-      fileId,
-      columns,
-      bytes,
-    ]);
+    await this.db.execute(
+      'update sales.import_file set columns = $2, bytes = $3, chunks = $4 where id = $1',
+      [fileId, columns, bytes, chunks],
+    );
     return { fileId, bytes, hash: hash.digest('hex') };
   }
 
@@ -149,7 +148,8 @@ export class ImportFileHandler implements ICommandHandler<
   }
 
   private async drop(fileId: string): Promise<void> {
-    await this.db.execute('delete from sales.import_file where id = $1', [fileId]);
+    // Never one that a session has: it may be committed although we did not hear of it.
+    await this.db.execute('delete from sales.import_file where id = $1 and session_id is null', [fileId]);
   }
 }
 

@@ -32,6 +32,7 @@ interface ImportFile extends Record<string, unknown> {
   columns: { columns: Columns; width: number } | null;
   default_customer_code: string | null;
   bytes: string;
+  chunks: number;
 }
 
 interface Chunk extends Record<string, unknown> {
@@ -88,7 +89,11 @@ export class ImportFileWork implements SessionWork {
         'select * from sales.import_chunk where file_id = $1 and no = $2',
         [file.id, chunks],
       );
-      if (!chunk) break;
+      if (!chunk) {
+        if (chunks < file.chunks)
+          throw new SessionFailure('A part of the uploaded file is gone. Send it again.');
+        break;
+      }
       const parsed = parseChunk(file, chunk);
       chunks += 1;
       stray += parsed.strays;
@@ -142,7 +147,7 @@ export class ImportFileWork implements SessionWork {
       ...outcome('created', by('created'), null),
       ...outcome(
         'conflict',
-        by('different'),
+        [...by('different'), ...by('unknown')],
         'an invoice with this number and other content is stored; it was left as it is',
       ),
       ...outcome(
@@ -160,7 +165,7 @@ export class ImportFileWork implements SessionWork {
         processed: Math.max(0, upTo - after),
         created: by('created').length,
         unchanged: by('same').length,
-        conflicts: by('different').length,
+        conflicts: by('different').length + by('unknown').length,
         skipped: by('deleted').length,
         failed: by('too_large').length + refused.failed,
       },
@@ -171,24 +176,12 @@ export class ImportFileWork implements SessionWork {
 
 function parseChunk(file: ImportFile, chunk: Chunk): ParsedChunk {
   const firstLine = Number(chunk.first_line);
-  let text = chunk.data.toString('utf8');
+  const text = chunk.data.toString('utf8');
   if (file.format === 'ndjson') return parseNdjsonChunk(text, firstLine, file.default_customer_code);
   if (!file.columns) throw new SessionFailure('The uploaded file has no header.');
-  let line = firstLine;
-  if (chunk.no === 0) {
-    const end = headerEnd(text);
-    line += text.slice(0, end).split('\n').length - 1;
-    text = text.slice(end);
-  }
-  return parseCsvChunk(text, line, { ...file.columns, defaultCustomerCode: file.default_customer_code });
-}
-
-/** Offset behind the header's line end; a quoted name may contain one. */
-function headerEnd(text: string): number {
-  let inQuotes = false;
-  for (let at = 0; at < text.length; at++) {
-    if (text[at] === '"') inQuotes = !inQuotes;
-    else if (text[at] === '\n' && !inQuotes && text.slice(0, at).trim() !== '') return at + 1;
-  }
-  return text.length;
+  return parseCsvChunk(text, firstLine, {
+    ...file.columns,
+    defaultCustomerCode: file.default_customer_code,
+    withHeader: chunk.no === 0,
+  });
 }

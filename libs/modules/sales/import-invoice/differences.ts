@@ -9,12 +9,13 @@ export function differences(sent: InvoiceBody, stored: InvoiceView): FieldErrors
     if (a !== b) found[path] = [`is ${show(b)} in the stored invoice, ${show(a)} in this request`];
   };
   compare('invoice_date', sent.invoice_date, stored.invoice_date);
-  compare('salesman', sent.salesman ?? null, stored.salesman?.name ?? null);
+  compare('salesman', sent.salesman?.trim() ?? null, stored.salesman?.name ?? null);
   compare('created_by', sent.created_by ?? null, stored.created_by);
   compare('remarks', sent.remarks ?? null, stored.remarks);
   for (const [field, value] of Object.entries(sent.customer)) {
     const known = stored.customer[field as keyof InvoiceView['customer']];
-    if (value !== null && value !== undefined) compare(`customer.${field}`, value, known);
+    const said = field === 'code' ? String(value).trim() : (value as string | null | undefined);
+    if (said !== null && said !== undefined) compare(`customer.${field}`, said, known);
   }
   if (sent.items.length !== stored.items.length) {
     compare('items', `${sent.items.length} lines`, `${stored.items.length} lines`);

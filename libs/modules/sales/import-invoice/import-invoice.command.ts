@@ -1,7 +1,7 @@
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { MaxLength } from 'class-validator';
 import { Audit } from '#platform/audit/audit.js';
-import { AppError, conflict, invalid } from '#platform/errors/app-error.js';
+import { conflict, invalid } from '#platform/errors/app-error.js';
 import { IsNotBlank } from '#platform/http/not-blank.js';
 import { Database } from '#platform/persistence/database.js';
 import { type InvoiceView, InvoiceBody } from '../invoice.dto.js';
@@ -51,7 +51,9 @@ export class ImportInvoiceHandler implements ICommandHandler<ImportInvoiceComman
     return this.db.tx(async () => {
       const [written] = await this.writer.write(fragmentOf(command.invoice_no, command, 1));
       if (!written) throw new Error('the writer lost an invoice');
-      if (written.result === 'different') throw await this.conflict(command, written);
+      if (written.result === 'different' || written.result === 'unknown')
+        await this.refuseOther(command, written);
+      if (written.result === 'too_large') throw invalid({ items: ['add up to a total that is too large'] });
       if (written.result === 'deleted') {
         throw conflict(
           'sales.invoice_deleted',
@@ -67,15 +69,24 @@ export class ImportInvoiceHandler implements ICommandHandler<ImportInvoiceComman
     });
   }
 
-  private async conflict(command: ImportInvoiceCommand, { id, invoice_no }: Written): Promise<AppError> {
+  /** Of rows that another program wrote only what they say can be compared; when that is the same, all is well. */
+  private async refuseOther(
+    command: ImportInvoiceCommand,
+    { id, invoice_no, result }: Written,
+  ): Promise<void> {
     const row = await this.db.first<{ body: InvoiceView }>(
       'select body from sales.invoice_document where id = $1',
       [id],
     );
-    return conflict(
+    const found = row ? differences(command, row.body) : {};
+    if (Object.keys(found).length === 0) {
+      if (result === 'unknown') return;
+      found.invoice_no = ['was imported with other content, and edited since to what this request says'];
+    }
+    throw conflict(
       'sales.invoice_differs',
       `Invoice ${invoice_no} was imported with other content. Change it with PATCH /api/sales/invoices/${id}/, or use another number.`,
-      row && differences(command, row.body),
+      found,
     );
   }
 }

@@ -15,7 +15,8 @@ interface Source {
 export interface Written {
   invoice_no: string;
   first_line: string;
-  result: 'created' | 'same' | 'different' | 'deleted' | 'too_large';
+  /** `unknown`: another program wrote the stored one, so nobody knows what was sent. */
+  result: 'created' | 'same' | 'different' | 'unknown' | 'deleted' | 'too_large';
   id: string | null;
   total_amount: string | null;
 }
@@ -128,7 +129,13 @@ function written(
   if (added)
     return { invoice_no, first_line, result: 'created', id: added.id, total_amount: added.total_amount };
   if (!stored) return { invoice_no, first_line, result: 'too_large', id: null, total_amount: null };
-  const result = stored.deleted ? 'deleted' : stored.hash === hash ? 'same' : 'different';
+  const result = stored.deleted
+    ? 'deleted'
+    : stored.hash === null
+      ? 'unknown'
+      : stored.hash === hash
+        ? 'same'
+        : 'different';
   return { invoice_no, first_line, result, id: stored.id, total_amount: stored.total_amount };
 }
 
