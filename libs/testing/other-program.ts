@@ -9,6 +9,7 @@ import type { SeededRandom } from './seeded-random.js';
 export class OtherProgram {
   /** Committed invoice numbers, and how often each was changed by a later transaction. */
   readonly changes = new Map<string, number>();
+  private readonly busy = new Set<string>();
   private count = 0;
 
   constructor(
@@ -47,19 +48,22 @@ export class OtherProgram {
     if (done) for (const no of numbers) this.changes.set(no, 0);
   }
 
-  /** A later transaction that adds a line to an invoice, which tells of the invoice again. */
+  /** A later transaction that adds a line to an invoice, which tells of the invoice again. One at a time for each. */
   async addLine(): Promise<void> {
-    const known = [...this.changes.keys()];
-    if (known.length === 0) return;
-    const no = this.random.pick(known);
-    await this.sql.tx((client) =>
-      client.query(
+    const free = [...this.changes.keys()].filter((no) => !this.busy.has(no));
+    if (free.length === 0) return;
+    const no = this.random.pick(free);
+    this.busy.add(no);
+    try {
+      await this.sql.rows(
         `insert into sales.invoice_item (invoice_id, name, quantity, mrp)
          select id, 'Later thing', 1, 0.005 from sales.invoice where invoice_no = $1`,
         [no],
-      ),
-    );
-    this.changes.set(no, (this.changes.get(no) ?? 0) + 1);
+      );
+      this.changes.set(no, (this.changes.get(no) ?? 0) + 1);
+    } finally {
+      this.busy.delete(no);
+    }
   }
 
   /** One random deed. */

@@ -25,6 +25,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../apps/standal
 
 const full = faultsInFull();
 const CRASHES = full ? 10 : 2;
+const POWER_CUTS = full ? 5 : 1;
 const WRITERS = 6;
 const READERS = 10;
 const STREAM = 'sales-invoices';
@@ -33,6 +34,9 @@ const random = seededRandom('postgres-crash', import.meta.jest.getSeed());
 const dataDir = mkdtempSync(join(tmpdir(), 'instep-crash-'));
 let server: EmbeddedPostgres;
 let product: Product;
+/** Everything that was acknowledged so far. */
+const expected = new ExpectedInvoices();
+const readers: ResumingReader[] = [];
 
 /** Durable, as an installation is: the shared server of the tests is not. */
 function startServer(port?: number): Promise<EmbeddedPostgres> {
@@ -50,6 +54,7 @@ beforeAll(async () => {
   product = await Product.start({ apis: 1, workers: 1, databaseUrl: server.url, leaseSeconds: 2 });
 });
 afterAll(async () => {
+  await Promise.all(readers.map((reader) => reader.stop()));
   await product.close();
   await server.stop('immediate');
   rmSync(dataDir, { recursive: true, force: true });
@@ -57,56 +62,17 @@ afterAll(async () => {
 
 describe('PostgreSQL stopped at once under load', () => {
   it('takes nothing with it, and everybody goes on by himself', async () => {
-    const headers = await product.headers();
-    const api = product.api();
-    const pids = [api.pid, product.worker().pid];
-    const readers = Array.from({ length: READERS }, () =>
-      new ResumingReader({
-        url: () => api.url,
-        path: '/api/sales/sse/invoices/',
-        headers,
-        stream: STREAM,
-        after: 0,
-      }).start(),
-    );
-    const lines = full ? 100_000 : 20_000;
-    const csv = madeUpFile(random, { prefix: 'F-', invoices: lines / 8, lines });
-    const file = await startImport(await product.client(), csv);
-    const sent: SingleInvoice[] = [];
-    let over = false;
-    const unsure = { ambiguous: 0, postponed: 0 };
-    const writers = Array.from({ length: WRITERS }, async (_, writer) => {
-      for (let n = 1; !over; n++) {
-        const invoice = singleInvoice(random, `S${writer}-${n}`);
-        const key = random.chance(0.5) && { 'idempotency-key': `key ${writer} ${n}` };
-        const answer = await postUntilAnswered<ImportAnswer>(
-          () => api.url,
-          '/api/sales/import/invoice/',
-          invoice,
-          {
-            ...headers,
-            ...key,
-          },
-        );
-        expect([200, 201]).toContain(answer.status);
-        unsure.ambiguous += answer.ambiguous;
-        unsure.postponed += answer.postponed;
-        sent.push(invoice);
-      }
+    const processes = [product.api(), product.worker()];
+    const pids = processes.map(({ pid }) => pid);
+    await underLoad('S', CRASHES, async () => {
+      await server.stop('immediate');
+      await sleep(random.between(0, 1500));
+      const { port } = server;
+      server = await startServer(port);
+      expect(server.port).toBe(port);
     });
-    await Promise.all([...writers, crashes(file, () => sent.length).finally(() => (over = true))]);
-    say(`${sent.length} single imports, ${unsure.ambiguous} cut off, ${unsure.postponed} told to come again`);
-
-    await eventually('the file import ends', () => isOver(product.sql, file), { ms: 120_000 });
-    const singles = await expectedOf(Readable.from([[CSV_HEADER, ...sent.flatMap(asRows)].join('\n')]));
-    const fromFile = await expectedOf(Readable.from([csv]));
-    expect(await faultsOfImport(product.sql, file, fromFile.invoices.size)).toEqual([]);
-    const expected = new ExpectedInvoices().add(singles).add(fromFile);
-    expect(await storedSums(product.sql)).toEqual(expectedSums(expected));
-    expect(await differencesFrom(product.sql, expected)).toEqual([]);
-    await judgeStream(readers);
-    expect([api.pid, product.worker().pid]).toEqual(pids);
-    expect([api.crashes, product.worker().crashes]).toEqual([0, 0]);
+    expect(processes.map(({ pid }) => pid)).toEqual(pids);
+    expect(processes.map(({ crashes }) => crashes)).toEqual([0, 0]);
   });
 
   it('leaves the queue at work: a new file is imported', async () => {
@@ -116,8 +82,20 @@ describe('PostgreSQL stopped at once under load', () => {
     await eventually('the import ends', () => isOver(product.sql, id));
     say(`${Date.now() - started} ms for a small file after the last crash`);
     expect(await faultsOfImport(product.sql, id, 300)).toEqual([]);
+    expected.add(await expectedOf(Readable.from([csv])));
     const ready = await (await product.client()).get<{ status: string }>('/health/ready');
     expect([ready.status, ready.body.status]).toEqual([200, 'ready']);
+  });
+});
+
+describe('a power cut under load', () => {
+  it('takes nothing with it either', async () => {
+    await underLoad('P', POWER_CUTS, async () => {
+      process.kill(server.pid, 'SIGKILL');
+      await Promise.all([product.api().kill(), product.worker().kill(), server.gone]);
+      server = await startServer(server.port);
+      await Promise.all([product.api().start(), product.worker().start()]);
+    });
   });
 });
 
@@ -128,41 +106,100 @@ describe('an error of a lost connection', () => {
   });
 });
 
-/** Stops the server at random moments and starts it again on the same port. */
-async function crashes(file: string, answered: () => number): Promise<void> {
-  let during = 0;
-  for (let crash = 0; crash < CRASHES; crash++) {
-    const before = answered();
-    await eventually('imports are answered', () => answered() > before + WRITERS, { ms: 60_000 });
-    // The first while the file is on its way, which is soon over; then anywhere.
-    if (crash > 0) await sleep(random.between(0, 500));
-    if (!(await isOver(product.sql, file))) during += 1;
-    await server.stop('immediate');
-    await sleep(random.between(0, 1500));
-    const { port } = server;
-    server = await startServer(port);
-    expect(server.port).toBe(port);
-  }
-  say(`${CRASHES} crashes, ${during} of them during the file import`);
-  expect(during).toBeGreaterThan(0);
-  const before = answered();
-  await eventually('imports are answered after the last crash', () => answered() > before + WRITERS, {
-    ms: 60_000,
+/**
+ * Disasters at random moments while invoices are imported one by one and from a file, and readers listen; then
+ * everything that was ever acknowledged is compared with what is stored and told.
+ */
+async function underLoad(prefix: string, disasters: number, strike: () => Promise<void>): Promise<void> {
+  readers.push(...(await listeners()));
+  const lines = full ? 100_000 : 20_000;
+  const csv = madeUpFile(random, { prefix: `${prefix}F-`, invoices: lines / 8, lines });
+  const file = await startImport(await product.client(), csv);
+  const sent: SingleInvoice[] = [];
+  let over = false;
+  const writers = Array.from({ length: WRITERS }, async (_, writer) => {
+    for (let n = 1; !over; n++) {
+      const invoice = singleInvoice(random, `${prefix}${writer}-${n}`);
+      await importOne(invoice);
+      sent.push(invoice);
+    }
   });
+  const fate = disastersDuring(file, disasters, () => sent.length, strike);
+  await Promise.all([...writers, fate.finally(() => (over = true))]);
+  await eventually('the file import ends', () => isOver(product.sql, file), { ms: 120_000 });
+
+  const fromFile = await expectedOf(Readable.from([csv]));
+  expect(await faultsOfImport(product.sql, file, fromFile.invoices.size)).toEqual([]);
+  const singles = [CSV_HEADER, ...sent.flatMap(asRows)].join('\n');
+  expected.add(fromFile).add(await expectedOf(Readable.from([singles])));
+  await judge();
 }
 
-async function judgeStream(readers: ResumingReader[]): Promise<void> {
+/** With a key or without, until it is acknowledged. */
+async function importOne(invoice: SingleInvoice): Promise<void> {
+  const key = random.chance(0.5) && { 'idempotency-key': `key of ${invoice.invoice_no}` };
+  const headers = { ...(await product.headers()), ...key };
+  const answer = await postUntilAnswered<ImportAnswer>(
+    () => product.api().url,
+    '/api/sales/import/invoice/',
+    invoice,
+    headers,
+  );
+  expect([200, 201]).toContain(answer.status);
+}
+
+async function disastersDuring(
+  file: string,
+  disasters: number,
+  answered: () => number,
+  strike: () => Promise<void>,
+): Promise<void> {
+  let during = 0;
+  const someAnswers = () => {
+    const before = answered();
+    return eventually('imports are answered', () => answered() > before + WRITERS, { ms: 60_000 });
+  };
+  for (let n = 0; n < disasters; n++) {
+    await someAnswers();
+    // The first while the file is on its way, which is soon over; then anywhere.
+    if (n > 0) await sleep(random.between(0, 500));
+    if (!(await isOver(product.sql, file))) during += 1;
+    await strike();
+  }
+  await someAnswers();
+  say(`${disasters} disasters, ${during} of them during the file import, ${answered()} single imports`);
+  expect(during).toBeGreaterThan(0);
+}
+
+async function headOf(): Promise<number> {
+  await eventually('all events are numbered', () => outboxIsEmpty(product.sql), { ms: 60_000 });
+  return product.sql.number('select coalesce(max(seq), 0) from platform.stream_head where stream = $1', [
+    STREAM,
+  ]);
+}
+
+async function listeners(): Promise<ResumingReader[]> {
+  const headers = await product.headers();
+  const after = await headOf();
+  const url = () => product.api().url;
+  return Array.from({ length: READERS }, () =>
+    new ResumingReader({ url, path: '/api/sales/sse/invoices/', headers, stream: STREAM, after }).start(),
+  );
+}
+
+async function judge(): Promise<void> {
   const { sql } = product;
-  await eventually('all events are numbered', () => outboxIsEmpty(sql), { ms: 60_000 });
+  expect(await storedSums(sql)).toEqual(expectedSums(expected));
+  expect(await differencesFrom(sql, expected)).toEqual([]);
+  const head = await headOf();
   expect(await gapsInStreams(sql)).toEqual([]);
   expect(await importsNotToldOnce(sql)).toEqual([]);
-  const head = await sql.number('select seq from platform.stream_head where stream = $1', [STREAM]);
   await eventually('every reader is at the head', () => readers.every(({ last }) => last === head));
-  for (const reader of readers) await reader.stop();
-  expect(readers.flatMap(({ faults }) => faults)).toEqual([]);
-  const hash = await hashOfLog(sql, STREAM, 0);
-  expect(readers.filter((reader) => reader.digest() !== hash)).toHaveLength(0);
-  say(`${readers.length} readers got ${head} events each, over ${sum(readers)} connections`);
+  const done = readers.splice(0);
+  for (const reader of done) await reader.stop();
+  expect(done.flatMap(({ faults }) => faults)).toEqual([]);
+  const hash = await hashOfLog(sql, STREAM, done[0]?.begin ?? 0);
+  expect(done.filter((reader) => reader.digest() !== hash)).toHaveLength(0);
+  const connections = done.reduce((all, reader) => all + reader.connections, 0);
+  say(`${done.length} readers were told everything up to ${head}, over ${connections} connections`);
 }
-
-const sum = (readers: ResumingReader[]) => readers.reduce((all, { connections }) => all + connections, 0);

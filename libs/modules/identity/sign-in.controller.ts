@@ -12,6 +12,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public, Roles } from '#platform/http/access.js';
 import { TakesBody } from '#platform/http/body-kind.js';
+import { Errors } from '#platform/http/documented.js';
 import { SignInDesk } from './sign-in/sign-in-desk.js';
 
 const HTML = { schema: { type: 'string', example: '<!doctype html>…' } } as const;
@@ -36,6 +37,7 @@ export class SignInController {
     schema: { type: 'string', example: '/docs' },
   })
   @ApiOkResponse({ description: 'The page', ...HTML })
+  @Errors(400)
   show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     return this.desk.show(request, reply);
   }
