@@ -78,6 +78,8 @@ create table sales.invoice_item (
 
 create function sales.fill_position() returns trigger language plpgsql as $$
 begin
+  -- Two who add lines to one invoice at once take turns.
+  perform from sales.invoice where id = new.invoice_id for no key update;
   select coalesce(max(position), 0) + 1 into new.position from sales.invoice_item where invoice_id = new.invoice_id;
   return new;
 end $$;
@@ -263,28 +265,19 @@ create table sales.import_chunk (
 );
 alter table sales.import_chunk alter column data set storage external;
 
--- Lines of one invoice that stand together in one chunk. An invoice's lines may be scattered over the file.
+-- Lines of one invoice that stand in one chunk, of invoices that stand in several.
 create table sales.import_fragment (
   session_id uuid not null,
   invoice_no text not null,
   first_line bigint not null,
-  invoice_date date,
-  customer_code text, customer_name text, customer_area text, customer_address1 text, customer_address2 text,
-  customer_phone1 text, customer_phone2 text, customer_email text,
-  salesman text, created_by text, remarks text,
-  lines bigint[] not null,
-  names text[] not null,
-  item_codes text[] not null,
-  quantities numeric[] not null,
-  mrps numeric[] not null,
-  shelf_locations text[] not null,
-  item_remarks text[] not null,
+  customer_code text,
   -- A line that was refused, which refuses the invoice.
-  bad_line bigint
+  bad_line bigint,
+  body json not null
 );
 create index import_fragment_invoice on sales.import_fragment (session_id, invoice_no, first_line);
 
--- The invoices of a file in the order of their first lines.
+-- The staged invoices of a file in the order of their first lines.
 create table sales.import_invoice (
   session_id uuid not null,
   ordinal bigint not null,

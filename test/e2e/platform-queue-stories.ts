@@ -73,7 +73,7 @@ export function describeQueue(name: string, start: () => Promise<Backend>): void
     it('that forgets a job in the middle of its work does not stop the work', async () => {
       const other = await otherProgram(api);
       await other.query('begin');
-      await other.query('lock table sales.import_fragment in access exclusive mode');
+      await other.query('lock table sales.invoice in exclusive mode');
       const invoices = Array.from({ length: 5 }, () => anInvoice());
       const { body } = await upload(operator, ndjson(...invoices), { type: NDJSON });
       const reader = await SseReader.open(api.url + body.stream_url, operator.headers);

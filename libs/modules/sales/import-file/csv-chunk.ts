@@ -12,7 +12,7 @@ interface CsvRecord {
   problem?: string;
 }
 
-const LIMITS: Partial<Record<CsvField, number>> = {
+const LIMITS = Object.entries({
   invoice_no: 64,
   salesman: 120,
   created_by: 120,
@@ -29,7 +29,7 @@ const LIMITS: Partial<Record<CsvField, number>> = {
   'items.item_code': 64,
   'items.shelf_location': 64,
   'items.remarks': 500,
-};
+} satisfies Partial<Record<CsvField, number>>) as [CsvField, number][];
 /** A line's amount with 13 digits before the point and 2 after still goes out as an exact number. */
 const AMOUNT_LIMIT = 1e13;
 
@@ -43,6 +43,7 @@ const OPTIONS = {
 
 /** Records of whole CSV lines with the line each begins on; blank lines are left out. */
 export function csvRecords(text: string, firstLine: number): CsvRecord[] {
+  if (!text.includes('"')) return plainRecords(text, firstLine);
   try {
     const rows = parse(text, OPTIONS);
     const records =
@@ -55,6 +56,13 @@ export function csvRecords(text: string, firstLine: number): CsvRecord[] {
     return lineByLine(text, firstLine);
   }
 }
+
+/** Without a quote in the text a line is a record and a comma ends a field: many times as fast as the parser. */
+const plainRecords = (text: string, firstLine: number): CsvRecord[] =>
+  text
+    .split(/\r?\n/)
+    .map((row, index) => ({ fields: row.split(','), line: firstLine + index }))
+    .filter(isNotBlank);
 
 /** Quoted fields contain line ends: counts those between the ends of the records. */
 function numbered(text: string, firstLine: number): CsvRecord[] {
@@ -88,6 +96,12 @@ function lineByLine(text: string, firstLine: number): CsvRecord[] {
 
 const isNotBlank = ({ fields }: CsvRecord) => fields.length > 1 || fields[0]?.trim() !== '';
 
+/** The invoice numbers in a chunk, as often as they stand there. */
+export function csvInvoiceNumbers(text: string, columns: Columns): string[] {
+  const index = columns.invoice_no ?? 0;
+  return csvRecords(text, 1).map(({ fields }) => (fields[index] ?? '').trim());
+}
+
 /** Turns the records of a chunk into fragments, one an invoice, and the lines that must be refused. */
 export function parseCsvChunk(
   text: string,
@@ -97,16 +111,19 @@ export function parseCsvChunk(
   const fragments = new Map<string, Fragment>();
   const refused: ParsedChunk['refused'] = [];
   let strays = 0;
-  for (const { fields, line, problem } of csvRecords(text, firstLine).slice(options.withHeader ? 1 : 0)) {
+  const limits = LIMITS.filter(([field]) => options.columns[field] !== undefined);
+  const records = csvRecords(text, firstLine).slice(options.withHeader ? 1 : 0);
+  for (const { fields: raw, line, problem } of records) {
+    const fields = raw.map((field) => field.trim());
     const get = (field: CsvField): string => {
       const index = options.columns[field];
-      return index === undefined ? '' : (fields[index] ?? '').trim();
+      return index === undefined ? '' : (fields[index] ?? '');
     };
     const invoiceNo = get('invoice_no');
     let fragment = fragments.get(invoiceNo);
     const read =
       fields.length === options.width && !problem
-        ? readLine(get, options.defaultCustomerCode, fragment?.customer_code ?? null)
+        ? readLine(get, limits, options.defaultCustomerCode, fragment?.customer_code ?? null)
         : { problem: problem ?? `has ${fields.length} fields, the header has ${options.width}` };
     if ('problem' in read) {
       refused.push({ record: invoiceNo.slice(0, 64) || null, line, reason: read.problem });
@@ -137,10 +154,11 @@ interface Line {
 /** @param invoiceCustomer whom the lines of the same invoice name before this one */
 function readLine(
   get: (field: CsvField) => string,
+  limits: typeof LIMITS,
   defaultCustomerCode: string | null,
   invoiceCustomer: string | null,
 ): Line | { problem: string } {
-  for (const [field, limit] of Object.entries(LIMITS) as [CsvField, number][]) {
+  for (const [field, limit] of limits) {
     if (get(field).length > limit) return { problem: `${field} is longer than ${limit} characters` };
   }
   if (get('invoice_no') === '') return { problem: 'invoice_no is blank' };

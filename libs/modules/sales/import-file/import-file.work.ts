@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#platform/persistence/database.js';
 import { Outcomes } from '#platform/sync/outcomes.js';
+import type { RecordOutcome } from '#platform/sync/session.js';
 import {
   type Page,
   type PageResult,
@@ -9,22 +10,24 @@ import {
   type SessionWork,
   type WorkContext,
 } from '#platform/sync/session-work.js';
-import { InvoiceWriter, type Written } from '../import-invoice/invoice-writer.js';
+import { type Fragment, wholeOf } from '../import-invoice/fragment.js';
+import { InvoiceWriter, type SaidBefore, type Written } from '../import-invoice/invoice-writer.js';
 import type { Columns } from './columns.js';
-import { parseCsvChunk } from './csv-chunk.js';
-import { parseNdjsonChunk } from './ndjson-chunk.js';
+import { csvInvoiceNumbers, parseCsvChunk } from './csv-chunk.js';
+import { ndjsonInvoiceNumbers, parseNdjsonChunk } from './ndjson-chunk.js';
 import type { ParsedChunk } from './parsed-chunk.js';
+import { Scattered } from './scattered.js';
 import { StagedInvoices } from './staged-invoices.js';
 
 const ENTITY = 'invoices';
-/** Invoices written in one transaction. */
+/** Staged invoices written in one transaction. */
 const WRITE_PAGE = 1000;
-/** Reading the file in is the first part of the way, writing the invoices the second. */
-const STAGING_SHARE = 0.3;
+/** Reading the file and writing what stands together is most of the way, the scattered rest its end. */
+const READING_SHARE = 0.9;
 
-/** How far an import has come: chunks staged, invoices put in order, invoices written up to an ordinal. */
+/** How far an import has come: chunks read, then staged invoices written up to an ordinal. */
 type Checkpoint =
-  { phase: 'stage'; chunks: number; stray: number } | { phase: 'write'; total: number; written: number };
+  { phase: 'read'; chunks: number; done: number } | { phase: 'write'; total: number; written: number };
 
 interface ImportFile extends Record<string, unknown> {
   id: string;
@@ -43,8 +46,8 @@ interface Chunk extends Record<string, unknown> {
 }
 
 /**
- * Imports a stored file in three steps, each resumable: stage its lines by invoice (an invoice's lines may be
- * scattered), put the invoices in the order of their first lines, write them page by page.
+ * Imports a stored file chunk by chunk. Invoices whose lines stand in one chunk are written with it; the lines of the
+ * others are staged, and these invoices are written when all their lines are there.
  */
 @Injectable()
 @RunsSession('import')
@@ -62,11 +65,12 @@ export class ImportFileWork implements SessionWork {
       id,
     ]);
     if (!file) throw new SessionFailure('The uploaded file is no longer there. Send it again.');
-    const at = (checkpoint ?? { phase: 'stage', chunks: 0, stray: 0 }) as Checkpoint;
+    const at = (checkpoint ?? { phase: 'read', chunks: 0, done: 0 }) as Checkpoint;
     const progress = { total: at.phase === 'write' ? at.total : Number.POSITIVE_INFINITY };
-    if (at.phase === 'stage') yield* this.stage(id, file, at, progress, signal);
+    const said: SaidBefore = new Set();
+    if (at.phase === 'read') yield* this.read(id, file, at, progress, said, signal);
     for (let after = at.phase === 'write' ? at.written : 0; after < progress.total; after += WRITE_PAGE) {
-      yield { apply: () => this.write(id, after, progress.total) };
+      yield { apply: () => this.writeStaged(id, after, progress.total, said) };
     }
   }
 
@@ -75,47 +79,52 @@ export class ImportFileWork implements SessionWork {
     await this.db.execute('delete from sales.import_file where session_id = $1', [sessionId]);
   }
 
-  private async *stage(
+  private async *read(
     id: string,
     file: ImportFile,
-    at: { chunks: number; stray: number },
+    at: { chunks: number; done: number },
     progress: { total: number },
+    said: SaidBefore,
     signal: AbortSignal,
   ): AsyncIterable<Page> {
-    let { chunks, stray } = at;
-    for (;;) {
+    const scattered = await this.survey(file, signal);
+    let { chunks, done } = at;
+    while (chunks < file.chunks) {
       signal.throwIfAborted();
-      const chunk = await this.db.first<Chunk>(
-        'select * from sales.import_chunk where file_id = $1 and no = $2',
-        [file.id, chunks],
-      );
-      if (!chunk) {
-        if (chunks < file.chunks)
-          throw new SessionFailure('A part of the uploaded file is gone. Send it again.');
-        break;
-      }
-      const parsed = parseChunk(file, chunk);
+      const chunk = await this.chunk(file, chunks);
+      const { fragments, refused, strays } = parseChunk(file, chunk);
       chunks += 1;
-      stray += parsed.strays;
-      const next: Checkpoint = { phase: 'stage', chunks, stray };
-      const share = STAGING_SHARE * (Number(chunk.end_byte) / Math.max(1, Number(file.bytes)));
+      const here = fragments.filter((fragment) => !scattered.has(fragment.invoice_no));
+      const later = fragments.filter((fragment) => scattered.has(fragment.invoice_no));
+      const bad = here.filter((fragment) => fragment.bad_line !== null);
+      const good = here
+        .filter((fragment) => fragment.bad_line === null)
+        .map((fragment) => wholeOf([fragment]));
+      done += strays + here.length;
+      const next: Checkpoint = { phase: 'read', chunks, done };
+      const share = READING_SHARE * (Number(chunk.end_byte) / Math.max(1, Number(file.bytes)));
       yield {
         apply: async () => {
-          await this.staged.add(id, parsed.fragments);
-          await this.outcomes.record(
-            id,
-            ENTITY,
-            parsed.refused.map((row) => ({ outcome: 'failed', ...row })),
-          );
+          await this.staged.add(id, later);
+          await this.outcomes.record(id, ENTITY, [
+            ...refused.map((row) => ({ outcome: 'failed' as const, ...row })),
+            ...bad.flatMap(refusedWhole),
+          ]);
+          const counters = await this.record(id, await this.writer.writePage(good, said));
+          const failed = strays + bad.length;
           return {
             checkpoint: next,
-            counters: { failed: parsed.strays, processed: parsed.strays },
+            counters: {
+              ...counters,
+              processed: counters.processed + failed,
+              failed: counters.failed + failed,
+            },
             progress: share,
           };
         },
       };
     }
-    const strays = stray;
+    const before = done;
     yield {
       apply: async () => {
         const repeated = file.format === 'ndjson' ? await this.staged.setAsideRepeated(id) : [];
@@ -126,53 +135,104 @@ export class ImportFileWork implements SessionWork {
         return {
           checkpoint: next,
           counters: { skipped: aside, processed: aside },
-          progress: STAGING_SHARE,
-          total: progress.total + strays + aside,
+          progress: READING_SHARE,
+          total: before + progress.total + aside,
         };
       },
     };
   }
 
-  private async write(id: string, after: number, total: number): Promise<PageResult> {
+  /** Looks through the file for invoices that stand in several chunks (NDJSON: on several lines). */
+  private async survey(file: ImportFile, signal: AbortSignal): Promise<Scattered> {
+    const scattered = new Scattered();
+    let line = 0;
+    for (let no = 0; no < file.chunks; no++) {
+      signal.throwIfAborted();
+      const chunk = await this.chunk(file, no);
+      const text = chunk.data.toString('utf8');
+      const numbers = file.columns
+        ? csvInvoiceNumbers(text, file.columns.columns)
+        : ndjsonInvoiceNumbers(text);
+      for (const number of numbers) scattered.see(number, file.format === 'csv' ? no : line++);
+    }
+    return scattered.close();
+  }
+
+  private async chunk(file: ImportFile, no: number): Promise<Chunk> {
+    const chunk = await this.db.first<Chunk>(
+      'select * from sales.import_chunk where file_id = $1 and no = $2',
+      [file.id, no],
+    );
+    if (!chunk) throw new SessionFailure('A part of the uploaded file is gone. Send it again.');
+    return chunk;
+  }
+
+  private async writeStaged(id: string, after: number, total: number, said: SaidBefore): Promise<PageResult> {
     const upTo = Math.min(after + WRITE_PAGE, total);
-    const written = await this.writer.writeStaged(id, after, upTo);
+    const counters = await this.record(
+      id,
+      await this.writer.writePage(await this.staged.whole(id, after, upTo), said),
+    );
     const refused = await this.staged.refused(id, after, upTo);
-    const by = (result: Written['result']) => written.filter((row) => row.result === result);
-    const outcome = (
-      kind: 'created' | 'conflict' | 'skipped' | 'failed',
-      rows: Written[],
-      reason: string | null,
-    ) => rows.map((row) => ({ outcome: kind, record: row.invoice_no, line: Number(row.first_line), reason }));
-    await this.outcomes.record(id, ENTITY, [
-      ...outcome('created', by('created'), null),
-      ...outcome(
-        'conflict',
-        [...by('different'), ...by('unknown')],
-        'an invoice with this number and other content is stored; it was left as it is',
-      ),
-      ...outcome(
-        'skipped',
-        by('deleted'),
-        'an invoice with this number was deleted here; it is not imported again',
-      ),
-      ...outcome('failed', by('too_large'), 'the total of the invoice is too large'),
-      ...refused.outcomes,
-    ]);
+    await this.outcomes.record(id, ENTITY, refused.outcomes);
     const next: Checkpoint = { phase: 'write', total, written: upTo };
     return {
       checkpoint: next,
       counters: {
-        processed: Math.max(0, upTo - after),
-        created: by('created').length,
-        unchanged: by('same').length,
-        conflicts: by('different').length + by('unknown').length,
-        skipped: by('deleted').length,
-        failed: by('too_large').length + refused.failed,
+        ...counters,
+        processed: counters.processed + refused.failed,
+        failed: counters.failed + refused.failed,
       },
-      progress: total === 0 ? 1 : STAGING_SHARE + (1 - STAGING_SHARE) * (upTo / total),
+      progress: total === 0 ? 1 : READING_SHARE + (1 - READING_SHARE) * (upTo / total),
     };
   }
+
+  private async record(id: string, written: Written[]): Promise<Record<keyof typeof NONE, number>> {
+    const counters = { ...NONE, processed: written.length };
+    const outcomes = written.flatMap(({ invoice_no: record, first_line: line, result }) => {
+      const { counter, outcome, reason } = OUTCOMES[result];
+      counters[counter] += 1;
+      return outcome ? [{ outcome, record, line, reason }] : [];
+    });
+    await this.outcomes.record(id, ENTITY, outcomes);
+    return counters;
+  }
 }
+
+const NONE = { processed: 0, created: 0, unchanged: 0, conflicts: 0, skipped: 0, failed: 0 };
+
+const OUTCOMES: Record<
+  Written['result'],
+  { counter: keyof typeof NONE; outcome: RecordOutcome | null; reason: string | null }
+> = {
+  created: { counter: 'created', outcome: 'created', reason: null },
+  same: { counter: 'unchanged', outcome: null, reason: null },
+  different: {
+    counter: 'conflicts',
+    outcome: 'conflict',
+    reason: 'an invoice with this number and other content is stored; it was left as it is',
+  },
+  unknown: {
+    counter: 'conflicts',
+    outcome: 'conflict',
+    reason: 'an invoice with this number and other content is stored; it was left as it is',
+  },
+  deleted: {
+    counter: 'skipped',
+    outcome: 'skipped',
+    reason: 'an invoice with this number was deleted here; it is not imported again',
+  },
+  too_large: { counter: 'failed', outcome: 'failed', reason: 'the total of the invoice is too large' },
+};
+
+/** The lines of an invoice that are refused because another of its lines is. */
+const refusedWhole = ({ invoice_no: record, lines, bad_line }: Fragment) =>
+  lines.map((line) => ({
+    outcome: 'failed' as const,
+    record,
+    line,
+    reason: `line ${bad_line} of the same invoice was refused`,
+  }));
 
 function parseChunk(file: ImportFile, chunk: Chunk): ParsedChunk {
   const firstLine = Number(chunk.first_line);

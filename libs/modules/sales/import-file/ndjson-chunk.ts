@@ -7,6 +7,18 @@ import { contentProblems, fragmentOf } from '../import-invoice/fragment.js';
 import { ImportInvoiceCommand } from '../import-invoice/import-invoice.command.js';
 import type { ParsedChunk } from './parsed-chunk.js';
 
+/** The invoice numbers in a chunk, as often as they stand there; lines that are not invoices have none. */
+export function ndjsonInvoiceNumbers(text: string): string[] {
+  return text.split('\n').flatMap((row) => {
+    try {
+      const { invoice_no: no } = JSON.parse(row) as { invoice_no?: unknown };
+      return typeof no === 'string' ? [no.trim()] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** One invoice a line, each checked as the body of a single import is. */
 export function parseNdjsonChunk(
   text: string,

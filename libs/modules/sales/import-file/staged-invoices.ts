@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#platform/persistence/database.js';
 import type { Outcome } from '#platform/sync/outcomes.js';
-import { FRAGMENT_COLUMNS, type Fragment } from '../import-invoice/fragment.js';
+import { type Fragment, type WholeInvoice, wholeOf } from '../import-invoice/fragment.js';
 
 type Refusal = Pick<Outcome, 'outcome' | 'record' | 'line' | 'reason'>;
 
@@ -11,9 +11,13 @@ export class StagedInvoices {
   constructor(private readonly db: Database) {}
 
   async add(sessionId: string, fragments: Fragment[]): Promise<void> {
+    if (fragments.length === 0) return;
     await this.db.prepared(
       'sales.stage',
-      `insert into sales.import_fragment select $1::uuid, f.* from json_to_recordset($2::json) as f (${FRAGMENT_COLUMNS})`,
+      `insert into sales.import_fragment (session_id, invoice_no, first_line, customer_code, bad_line, body)
+       select $1::uuid, f ->> 'invoice_no', (f ->> 'first_line')::bigint, f ->> 'customer_code',
+         (f ->> 'bad_line')::bigint, f
+       from json_array_elements($2::json) f`,
       [sessionId, JSON.stringify(fragments)],
     );
   }
@@ -24,7 +28,7 @@ export class StagedInvoices {
    */
   async putInOrder(sessionId: string): Promise<number> {
     await this.db.execute('delete from sales.import_invoice where session_id = $1', [sessionId]);
-    const count = await this.db.execute(
+    return this.db.execute(
       `insert into sales.import_invoice (session_id, ordinal, invoice_no, first_line, refusal)
        select $1, row_number() over (order by min(first_line)), invoice_no, min(first_line), case
          when min(bad_line) is not null then 'line ' || min(bad_line) || ' of the same invoice was refused'
@@ -33,11 +37,6 @@ export class StagedInvoices {
        from sales.import_fragment where session_id = $1 group by invoice_no`,
       [sessionId],
     );
-    // The pages that follow are planned by what is known of these tables, which a moment ago were empty.
-    await this.db.execute(
-      'analyze sales.import_fragment (session_id, invoice_no), sales.import_invoice (session_id, ordinal, invoice_no)',
-    );
-    return count;
   }
 
   /** For NDJSON, where each line is an invoice of its own: a number that comes again is set aside, the first counts. */
@@ -57,6 +56,19 @@ export class StagedInvoices {
     }));
   }
 
+  /** The invoices with ordinals in `(after, upTo]` that are not refused, whole. */
+  async whole(sessionId: string, after: number, upTo: number): Promise<WholeInvoice[]> {
+    const rows = await this.db.query<{ fragments: [Fragment, ...Fragment[]] }>(
+      `select json_agg(f.body order by f.first_line) as fragments
+       from sales.import_invoice i
+       join sales.import_fragment f on f.session_id = i.session_id and f.invoice_no = i.invoice_no
+       where i.session_id = $1 and i.ordinal > $2 and i.ordinal <= $3 and i.refusal is null
+       group by i.ordinal order by i.ordinal`,
+      [sessionId, after, upTo],
+    );
+    return rows.map(({ fragments }) => wholeOf(fragments));
+  }
+
   /** The refused among the invoices with ordinals in `(after, upTo]`: an outcome for each of their lines. */
   async refused(
     sessionId: string,
@@ -67,7 +79,7 @@ export class StagedInvoices {
       `select i.invoice_no as record, l.line, i.refusal as reason
        from sales.import_invoice i
        join sales.import_fragment f on f.session_id = i.session_id and f.invoice_no = i.invoice_no
-       left join lateral unnest(f.lines) as l (line) on true
+       left join lateral (select value::text::bigint as line from json_array_elements(f.body -> 'lines')) l on true
        where i.session_id = $1 and i.ordinal > $2 and i.ordinal <= $3 and i.refusal is not null
        order by i.ordinal, l.line`,
       [sessionId, after, upTo],

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { Decimal } from 'decimal.js';
 import type { FieldErrors } from '#platform/errors/app-error.js';
 import { type DecimalRule, PRICE, QUANTITY, readDecimal } from '#platform/http/money.js';
-import type { InvoiceBody, ItemBody } from '../invoice.dto.js';
+import type { InvoiceBody } from '../invoice.dto.js';
 
 /**
  * An invoice, or lines of one that stand together in a file, as the writer takes it: header values beside parallel
@@ -33,11 +34,38 @@ export interface Fragment {
   bad_line: number | null;
 }
 
-/** The columns of {@link Fragment} as PostgreSQL reads them out of JSON. */
-export const FRAGMENT_COLUMNS = `invoice_no text, first_line bigint, invoice_date date, customer_code text,
-  customer_name text, customer_area text, customer_address1 text, customer_address2 text, customer_phone1 text,
-  customer_phone2 text, customer_email text, salesman text, created_by text, remarks text, lines bigint[], names text[],
-  item_codes text[], quantities numeric[], mrps numeric[], shelf_locations text[], item_remarks text[], bad_line bigint`;
+/** An invoice with all its lines, ready to be written. */
+export interface WholeInvoice extends Fragment {
+  /** Each line rounded to 2 decimals, half away from zero, and summed: as the database does it. */
+  total: string;
+  /** Of everything that it says, in hex. */
+  hash: string;
+}
+
+/** Puts the fragments of one invoice together, in the order of their lines; the first says what stands in its head. */
+export function wholeOf(fragments: readonly [Fragment, ...Fragment[]]): WholeInvoice {
+  const [head] = fragments;
+  const lines = LINES.map((field) => [field, fragments.flatMap((f): (string | number)[] => f[field])]);
+  const invoice = fragments.length === 1 ? head : { ...head, ...(Object.fromEntries(lines) as object) };
+  const { invoice_no: _no, first_line: _line, lines: _lines, bad_line: _bad, ...said } = invoice;
+  return {
+    ...invoice,
+    total: totalOf(invoice.quantities, invoice.mrps),
+    hash: createHash('sha256')
+      .update(JSON.stringify(Object.values(said)))
+      .digest('hex'),
+  };
+}
+
+const LINES = [
+  'lines',
+  'names',
+  'item_codes',
+  'quantities',
+  'mrps',
+  'shelf_locations',
+  'item_remarks',
+] as const satisfies (keyof Fragment)[];
 
 /** A total goes out as a JSON number, which is exact up to 15 digits: 13 before the point and 2 after. */
 export const TOTAL_LIMIT = new Decimal('1e13');
@@ -80,14 +108,30 @@ function decimalText(value: number | string, rule: DecimalRule): string {
 
 /** What the validators of single fields cannot see: a total that would not fit. Null when all is well. */
 export function contentProblems({ items }: Pick<InvoiceBody, 'items'>): FieldErrors | null {
-  return totalOf(items).abs().gte(TOTAL_LIMIT) ? { items: ['add up to a total that is too large'] } : null;
+  const total = totalOf(
+    items.map((item) => decimalText(item.quantity, QUANTITY)),
+    items.map((item) => decimalText(item.mrp, PRICE)),
+  );
+  return isTooLarge(total) ? { items: ['add up to a total that is too large'] } : null;
 }
 
-/** Each line rounded to 2 decimals, half away from zero, and summed: as the database does it. */
-export function totalOf(items: readonly Pick<ItemBody, 'quantity' | 'mrp'>[]): Decimal {
-  return items.reduce(
-    (sum, item) =>
-      sum.plus(new Decimal(item.quantity).times(item.mrp).toDecimalPlaces(2, Decimal.ROUND_HALF_UP)),
-    new Decimal(0),
-  );
+export const isTooLarge = (total: string): boolean => TOTAL_LIMIT.lte(total.replace('-', ''));
+
+/** In whole numbers of the smallest unit, which are exact and many times as fast as decimals. */
+export function totalOf(quantities: readonly string[], mrps: readonly string[]): string {
+  let cents = 0n;
+  for (const [index, quantity] of quantities.entries()) {
+    // 4 decimals times 4 decimals; half a cent is added away from zero before the last 6 are cut off.
+    const amount = tenThousandths(quantity) * tenThousandths(mrps[index] ?? '0');
+    cents += (amount + (amount < 0n ? -500_000n : 500_000n)) / 1_000_000n;
+  }
+  const digits = String(cents < 0n ? -cents : cents).padStart(3, '0');
+  return `${cents < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}
+
+/** A canonical decimal text times 10,000. */
+function tenThousandths(text: string): bigint {
+  const point = text.indexOf('.');
+  if (point === -1) return BigInt(`${text}0000`);
+  return BigInt(text.slice(0, point) + text.slice(point + 1).padEnd(4, '0'));
 }

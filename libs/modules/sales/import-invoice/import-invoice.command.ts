@@ -6,7 +6,7 @@ import { IsNotBlank } from '#platform/http/not-blank.js';
 import { Database } from '#platform/persistence/database.js';
 import { type InvoiceView, InvoiceBody } from '../invoice.dto.js';
 import { differences } from './differences.js';
-import { contentProblems, fragmentOf } from './fragment.js';
+import { contentProblems, fragmentOf, wholeOf } from './fragment.js';
 import { InvoiceWriter, type Written } from './invoice-writer.js';
 
 /** Imports one invoice with its customer, salesman and lines. */
@@ -49,8 +49,7 @@ export class ImportInvoiceHandler implements ICommandHandler<ImportInvoiceComman
     const problems = contentProblems(command);
     if (problems) throw invalid(problems);
     return this.db.tx(async () => {
-      const [written] = await this.writer.write(fragmentOf(command.invoice_no, command, 1));
-      if (!written) throw new Error('the writer lost an invoice');
+      const written = await this.writer.write(wholeOf([fragmentOf(command.invoice_no, command, 1)]));
       if (written.result === 'different' || written.result === 'unknown')
         await this.refuseOther(command, written);
       if (written.result === 'too_large') throw invalid({ items: ['add up to a total that is too large'] });

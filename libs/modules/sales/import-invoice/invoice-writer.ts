@@ -2,27 +2,24 @@ import { Injectable } from '@nestjs/common';
 import { currentContext } from '#platform/observability/request-context.js';
 import { Database } from '#platform/persistence/database.js';
 import { Outbox } from '#platform/streams/outbox.js';
-import { FRAGMENT_COLUMNS, type Fragment } from './fragment.js';
-
-/** Where the writer reads fragments from: SQL that yields {@link FRAGMENT_COLUMNS}, with parameters from `$2` on. */
-interface Source {
-  name: string;
-  sql: string;
-  params: unknown[];
-}
+import { type WholeInvoice, isTooLarge } from './fragment.js';
 
 /** What became of one invoice. */
 export interface Written {
   invoice_no: string;
-  first_line: string;
+  first_line: number;
   /** `unknown`: another program wrote the stored one, so nobody knows what was sent. */
   result: 'created' | 'same' | 'different' | 'unknown' | 'deleted' | 'too_large';
   id: string | null;
   total_amount: string | null;
 }
 
+/** Customers and salesmen as the invoices before named them, so that a file says each thing once. */
+export type SaidBefore = Set<string>;
+const MOST_SAID = 20_000;
+
 /**
- * Stores whole invoices, a single one or a page of a file by the same two statements. Must run in a transaction.
+ * Stores whole invoices, a single one or a page of a file by the same statements. Must run in a transaction.
  * An invoice number that exists is never touched: the caller learns whether its content is the same.
  */
 @Injectable()
@@ -32,64 +29,57 @@ export class InvoiceWriter {
     private readonly outbox: Outbox,
   ) {}
 
-  /** One invoice. `json_to_record` is known to give one row, so the plan looks up and never scans. */
-  write(fragment: Fragment): Promise<Written[]> {
-    return this.run(
-      {
-        name: 'body',
-        sql: `select * from json_to_record($2::json) as f (${FRAGMENT_COLUMNS})`,
-        params: [JSON.stringify(fragment)],
-      },
-      false,
-    );
-  }
-
-  /** The invoices of a staged file with ordinals in `(after, upTo]`. */
-  writeStaged(sessionId: string, after: number, upTo: number): Promise<Written[]> {
-    return this.run(
-      {
-        name: 'staged',
-        sql: `select f.* from sales.import_invoice i
-            join sales.import_fragment f on f.session_id = i.session_id and f.invoice_no = i.invoice_no
-            where i.session_id = $2 and i.ordinal > $3 and i.ordinal <= $4 and i.refusal is null`,
-        params: [sessionId, after, upTo],
-      },
-      true,
-    );
-  }
-
-  private async run({ name, sql, params }: Source, expectNewParties: boolean): Promise<Written[]> {
-    const { actor } = currentContext();
-    const values = [`${actor.kind}:${actor.id ?? ''}`, ...params];
-    const addParties = () => this.db.prepared(`sales.parties.${name}`, partiesSql(sql), values);
-    const write = (parties: Parties) =>
-      this.db.prepared<Incoming | Added>(`sales.write.${name}.${parties}`, writeSql(sql, parties), values);
-
-    if (expectNewParties) await addParties();
-    const rows = await write(expectNewParties ? 'by key' : 'as known');
-    // Both halves come in one answer and are put together here: the planner cannot know how many were added.
-    const incoming = rows.filter((row): row is Incoming => row.id === null);
-    const added = new Map(
-      rows.filter((row): row is Added => row.id !== null).map((row) => [row.invoice_no, row]),
-    );
-    const left = incoming.map((row) => row.invoice_no).filter((no) => !added.has(no));
-    const known = await this.stored(left);
-    if (!expectNewParties && left.some((no) => !known.has(no))) {
-      // A customer or salesman is new, or something new is said of one.
-      await addParties();
-      for (const row of await write('by key')) if (row.id !== null) added.set(row.invoice_no, row);
+  /** One invoice. Mostly its customer and salesman are known, so it is tried without writing them. */
+  async write(invoice: WholeInvoice): Promise<Written> {
+    const add = async (parties: Parties) => {
+      const rows = await this.db.prepared<Added>(`sales.write.${parties}`, WRITE[parties], lines([invoice]));
+      return ids(rows);
+    };
+    let added = await add('as known');
+    let known = await this.stored([invoice], added);
+    if (added.size === 0 && known.size === 0 && !isTooLarge(invoice.total)) {
+      await this.db.prepared('sales.parties', PARTIES, parties([invoice]));
+      added = await add('by key');
       // Another import of the same number may have committed between.
-      const others = left.filter((no) => !added.has(no) && !known.has(no));
-      for (const [no, row] of await this.stored(others)) known.set(no, row);
+      known = await this.stored([invoice], added);
     }
     this.outbox.announce();
-    return incoming
-      .map((row) => written(row, added.get(row.invoice_no), known.get(row.invoice_no)))
-      .sort((a, b) => Number(a.first_line) - Number(b.first_line));
+    return written(invoice, added, known);
+  }
+
+  /**
+   * A page of a file. Not prepared: its plan depends on how many invoices it has.
+   * @param invoices with different numbers, in the order of their first lines
+   */
+  async writePage(invoices: readonly WholeInvoice[], said: SaidBefore): Promise<Written[]> {
+    if (invoices.length === 0) return [];
+    const news = invoices.filter((invoice) => !said.has(partiesOf(invoice)));
+    const added = await this.addPage(invoices, news);
+    const known = await this.stored(invoices, added);
+    this.db.afterCommit(() => {
+      if (said.size > MOST_SAID) said.clear();
+      for (const invoice of news) if (added.has(invoice.invoice_no)) said.add(partiesOf(invoice));
+    });
+    this.outbox.announce();
+    return invoices.map((invoice) => written(invoice, added, known));
+  }
+
+  private async addPage(
+    invoices: readonly WholeInvoice[],
+    news: readonly WholeInvoice[],
+  ): Promise<Map<string, string>> {
+    // Both are sent before the first is answered.
+    const told = news.length > 0 ? this.db.query(PARTIES, parties(news)) : undefined;
+    const [rows] = await Promise.all([this.db.query<Added>(WRITE['by key'], lines(invoices)), told]);
+    return ids(rows);
   }
 
   /** A new statement, so that invoices which another transaction committed meanwhile are seen. */
-  private async stored(numbers: string[]): Promise<Map<string, Stored>> {
+  private async stored(
+    invoices: readonly WholeInvoice[],
+    added: ReadonlyMap<string, string>,
+  ): Promise<Map<string, Stored>> {
+    const numbers = invoices.map((invoice) => invoice.invoice_no).filter((no) => !added.has(no));
     if (numbers.length === 0) return new Map();
     const rows = await this.db.prepared<Stored & { invoice_no: string }>(
       'sales.stored',
@@ -101,17 +91,9 @@ export class InvoiceWriter {
   }
 }
 
-interface Incoming {
-  invoice_no: string;
-  first_line: string;
-  hash: string;
-  id: null;
-}
-
-interface Added {
+interface Added extends Record<string, unknown> {
   invoice_no: string;
   id: string;
-  total_amount: string;
 }
 
 interface Stored {
@@ -121,14 +103,20 @@ interface Stored {
   deleted: boolean;
 }
 
+const ids = (rows: Added[]) => new Map(rows.map((row) => [row.invoice_no, row.id]));
+
 function written(
-  { invoice_no, first_line, hash }: Incoming,
-  added: Added | undefined,
-  stored: Stored | undefined,
+  { invoice_no, first_line, total, hash }: WholeInvoice,
+  added: ReadonlyMap<string, string>,
+  known: ReadonlyMap<string, Stored>,
 ): Written {
-  if (added)
-    return { invoice_no, first_line, result: 'created', id: added.id, total_amount: added.total_amount };
-  if (!stored) return { invoice_no, first_line, result: 'too_large', id: null, total_amount: null };
+  const id = added.get(invoice_no);
+  if (id !== undefined) return { invoice_no, first_line, result: 'created', id, total_amount: total };
+  const stored = known.get(invoice_no);
+  if (!stored) {
+    if (!isTooLarge(total)) throw new Error(`invoice ${invoice_no} was neither added nor found`);
+    return { invoice_no, first_line, result: 'too_large', id: null, total_amount: null };
+  }
   const result = stored.deleted
     ? 'deleted'
     : stored.hash === null
@@ -139,21 +127,37 @@ function written(
   return { invoice_no, first_line, result, id: stored.id, total_amount: stored.total_amount };
 }
 
-const PARTY_FIELDS = ['name', 'area', 'address1', 'address2', 'phone1', 'phone2', 'email'];
+const PARTY_FIELDS = ['name', 'area', 'address1', 'address2', 'phone1', 'phone2', 'email'] as const;
+const PARTY_COLUMNS = [
+  'customer_code',
+  ...PARTY_FIELDS.map((f) => `customer_${f}` as const),
+  'salesman',
+] as const;
+
+const partiesOf = (invoice: WholeInvoice) => JSON.stringify(PARTY_COLUMNS.map((column) => invoice[column]));
+
+/** A column of each, as an array parameter. */
+const column = <Field extends keyof WholeInvoice>(invoices: readonly WholeInvoice[], field: Field) =>
+  invoices.map((invoice) => invoice[field]);
+
+/** Parameters of {@link PARTIES}. */
+const parties = (invoices: readonly WholeInvoice[]): unknown[] =>
+  (['invoice_no', ...PARTY_COLUMNS] as const).map((field) => column(invoices, field));
 
 /**
  * Customers and salesmen that are new or say something new, of invoices that are not stored yet: an old invoice that
  * comes again must not bring an old name back. In order of their keys, so that two imports never deadlock.
  */
-const partiesSql = (source: string) => `
-with fragment as materialized (
-  select * from (${source}) f where not exists (select from sales.invoice k where k.invoice_no = f.invoice_no)),
+const PARTIES = `
+with given as materialized (
+  select * from unnest(${PARTY_COLUMNS.map((_, i) => `$${i + 2}::text[]`).join(', ')}, $1::text[])
+    with ordinality as f (${PARTY_COLUMNS.join(', ')}, invoice_no, no)
+  where not exists (select from sales.invoice k where k.invoice_no = f.invoice_no)),
 customer as (
   select customer_code as code, ${PARTY_FIELDS.map(
-    (f) =>
-      `(array_agg(customer_${f} order by first_line desc) filter (where customer_${f} is not null))[1] as ${f}`,
+    (f) => `(array_agg(customer_${f} order by no desc) filter (where customer_${f} is not null))[1] as ${f}`,
   ).join(', ')}
-  from fragment where customer_code is not null group by customer_code),
+  from given where customer_code is not null group by customer_code),
 customers as (
   insert into sales.customer as c (code, ${PARTY_FIELDS.join(', ')})
   select code, ${PARTY_FIELDS.join(', ')} from customer n
@@ -163,28 +167,15 @@ customers as (
   on conflict (code) do update set ${PARTY_FIELDS.map((f) => `${f} = coalesce(excluded.${f}, c.${f})`).join(', ')}),
 salesmen as (
   insert into sales.salesman (name)
-  select distinct salesman from fragment f where salesman is not null
+  select distinct salesman from given f where salesman is not null
     and not exists (select from sales.salesman s where s.name = f.salesman)
   order by salesman
   on conflict (name) do nothing)
-select $1::text`;
-
-/** A text in the hashed content with its length, so that nothing in it can pass for a border between fields. */
-const framed = (column: string) => `coalesce(length(${column})::text, '-'), ':', ${column}`;
-
-const LINES = 'f.names, f.item_codes, f.quantities, f.mrps, f.shelf_locations, f.item_remarks';
-const LINE = 'name, item_code, quantity, mrp, shelf_location, remarks';
-const HEAD = [
-  'customer_code',
-  ...PARTY_FIELDS.map((f) => `customer_${f}`),
-  'salesman',
-  'created_by',
-  'remarks',
-];
+select 1`;
 
 /** The customer is stored with all that is said of it, and so is the salesman. */
-const AS_KNOWN = `and (i.salesman is null or s.id is not null)
-    and ${PARTY_FIELDS.map((f) => `(i.customer_${f} is null or i.customer_${f} = c.${f})`).join(' and ')}`;
+const AS_KNOWN = `and (f.salesman is null or s.id is not null)
+    and ${PARTY_FIELDS.map((f) => `(f.customer_${f} is null or f.customer_${f} = c.${f})`).join(' and ')}`;
 
 /**
  * `as known` leaves out invoices whose customer or salesman must be written first, which for a single import is rare
@@ -192,45 +183,63 @@ const AS_KNOWN = `and (i.salesman is null or s.id is not null)
  */
 type Parties = 'as known' | 'by key';
 
-/**
- * Everything about lines is done fragment by fragment, in the order of their arrays: no sort and no join of lines.
- * `base` is how many lines of the invoice stand in the fragments before.
- */
-const writeSql = (source: string, parties: Parties) => `
-with fragment as materialized (
-  select f.*, t.amount, t.content,
-    coalesce(sum(cardinality(f.names)) over (partition by f.invoice_no order by f.first_line
-             rows between unbounded preceding and 1 preceding), 0)::int as base
-  from (${source}) f
-  cross join lateral (
-    select sum(round(quantity * mrp, 2)) as amount,
-      string_agg(concat(${['name', 'item_code', 'shelf_location', 'remarks'].map(framed).join(', ')}, quantity, ',', mrp), ';') as content
-    from unnest(${LINES}) as l (${LINE})) t),
-total as (
-  select invoice_no, sum(amount) as amount, string_agg(content, ';' order by first_line) as content
-  from fragment group by invoice_no),
-incoming as materialized (
-  select distinct on (f.invoice_no) f.*, t.amount as total,
-    sha256(convert_to(concat(f.invoice_date, ',', ${HEAD.map((field) => framed(`f.${field}`)).join(', ')}, t.content), 'UTF8')) as hash
-  from fragment f join total t using (invoice_no)
-  order by f.invoice_no, f.first_line),
+const HEAD = [
+  'invoice_no',
+  ...PARTY_COLUMNS,
+  'created_by',
+  'remarks',
+  'hash',
+  'invoice_date',
+  'total',
+] as const;
+const LINE = {
+  name: 'names',
+  item_code: 'item_codes',
+  shelf_location: 'shelf_locations',
+  remarks: 'item_remarks',
+  quantity: 'quantities',
+  mrp: 'mrps',
+} as const;
+const LINE_COLUMNS = Object.keys(LINE);
+
+/** Parameters of {@link WRITE}: who, the heads by column, and all lines by column with the place of their head. */
+function lines(invoices: readonly WholeInvoice[]): unknown[] {
+  const { actor } = currentContext();
+  return [
+    `${actor.kind}:${actor.id ?? ''}`,
+    ...HEAD.map((field) => column(invoices, field)),
+    invoices.flatMap((invoice, index) => invoice.names.map(() => index + 1)),
+    invoices.flatMap((invoice) => invoice.names.map((_, index) => index + 1)),
+    ...Object.values(LINE).map((field) => invoices.flatMap((invoice) => invoice[field])),
+  ];
+}
+
+const arrays = (first: number, types: readonly string[]) =>
+  types.map((type, index) => `$${first + index}::${type}[]`).join(', ');
+const texts = (n: number) => Array<string>(n).fill('text');
+
+const writeSql = (parties: Parties) => `
+with given as materialized (
+  select * from unnest(${arrays(2, [...texts(HEAD.length - 2), 'date', 'numeric'])})
+    with ordinality as f (${HEAD.join(', ')}, no)),
 added as (
   insert into sales.invoice (invoice_no, invoice_date, customer_id, salesman_id, created_by, created_user, remarks,
                              total_amount, content_hash)
-  select i.invoice_no, i.invoice_date, c.id, s.id, i.created_by, $1, i.remarks, i.total, i.hash
-  from incoming i
-  join sales.customer c on c.code = i.customer_code
-  left join sales.salesman s on s.name = i.salesman
-  where abs(i.total) < 1e13 ${parties === 'as known' ? AS_KNOWN : ''}
-  order by i.first_line
+  select f.invoice_no, f.invoice_date, c.id, s.id, f.created_by, $1, f.remarks, f.total, decode(f.hash, 'hex')
+  from given f
+  join sales.customer c on c.code = f.customer_code
+  left join sales.salesman s on s.name = f.salesman
+  where abs(f.total) < 1e13 ${parties === 'as known' ? AS_KNOWN : ''}
+  order by f.no
   on conflict (invoice_no) do nothing
-  returning id, invoice_no, total_amount),
+  returning id, invoice_no),
 items as (
-  insert into sales.invoice_item (invoice_id, position, ${LINE})
-  select f.id, f.base + l.n, ${LINE.split(', ')
-    .map((column) => `l.${column}`)
-    .join(', ')}
-  from (select a.id, f.* from added a join fragment f using (invoice_no) order by a.id, f.first_line) f
-  cross join lateral unnest(${LINES}) with ordinality as l (${LINE}, n))
-select invoice_no, first_line, encode(hash, 'hex') as hash, null as id, null as total_amount from incoming
-union all select invoice_no, null, null, id, total_amount from added`;
+  insert into sales.invoice_item (invoice_id, position, ${LINE_COLUMNS.join(', ')})
+  select a.id, l.position, ${LINE_COLUMNS.map((name) => `l.${name}`).join(', ')}
+  from unnest(${arrays(HEAD.length + 2, ['integer', 'integer', ...texts(4), 'numeric', 'numeric'])})
+    as l (no, position, ${LINE_COLUMNS.join(', ')})
+  join given f using (no) join added a using (invoice_no)
+  order by l.no, l.position)
+select invoice_no, id from added`;
+
+const WRITE: Record<Parties, string> = { 'as known': writeSql('as known'), 'by key': writeSql('by key') };
