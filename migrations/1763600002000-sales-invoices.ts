@@ -214,6 +214,8 @@ const ITEM_TRIGGERS = `
 -- its trigger tells; for another program the total is kept here, which makes that trigger tell of it.
 create function sales.items_changed() returns trigger language plpgsql as $$
 begin
+  -- First the locks, then a statement of its own that sees what those who held them wrote.
+  perform from sales.invoice where id in (select invoice_id from touched) order by id for no key update;
   update sales.invoice i set total_amount = t.total, version = i.version + 1
   from (select invoice_id, coalesce((select sum(round(quantity * mrp, 2)) from sales.invoice_item l
                                      where l.invoice_id = x.invoice_id), 0) as total
@@ -227,6 +229,8 @@ create trigger items_added after insert on sales.invoice_item referencing new ta
 -- A line may have moved from one invoice to another: both change.
 create function sales.items_moved() returns trigger language plpgsql as $$
 begin
+  perform from sales.invoice where id in (select invoice_id from old_rows union select invoice_id from new_rows)
+    order by id for no key update;
   update sales.invoice i set total_amount = t.total, version = i.version + 1
   from (select invoice_id, coalesce((select sum(round(quantity * mrp, 2)) from sales.invoice_item l
                                      where l.invoice_id = x.invoice_id), 0) as total

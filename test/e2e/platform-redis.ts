@@ -8,6 +8,7 @@ export interface TestRedis {
   url: string;
   /** Forgets everything, as a restart without persistence does. */
   flush(): Promise<void>;
+  port: number;
   stop(): Promise<void>;
 }
 
@@ -38,8 +39,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-export async function startRedis(command: (port: number) => [string, string[]]): Promise<TestRedis> {
-  const port = await freePort();
+/** @param again the port of one that was stopped, which comes back there with nothing in it */
+export async function startRedis(
+  command: (port: number) => [string, string[]],
+  again?: number,
+): Promise<TestRedis> {
+  const port = again ?? (await freePort());
   const [program, args] = command(port);
   const child: ChildProcess = spawn(program, args, { stdio: 'ignore' });
   const url = `redis://127.0.0.1:${port}`;
@@ -48,6 +53,7 @@ export async function startRedis(command: (port: number) => [string, string[]]):
   await client.ping();
   return {
     url,
+    port,
     flush: async () => void (await client.flushall()),
     stop: async () => {
       client.disconnect();

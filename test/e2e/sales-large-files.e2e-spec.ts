@@ -2,7 +2,7 @@ import { Decimal } from 'decimal.js';
 import { type TestApi, startApi } from '#testing/app.js';
 import type { Client } from '#testing/http-client.js';
 import { SseReader } from '#testing/sse-reader.js';
-import { NDJSON, STREAM, anInvoice, importFile, ndjson, pageOf } from './sales-http.js';
+import { NDJSON, STREAM, anInvoice, importFile, ndjson, pageOf, rejected } from './sales-http.js';
 
 let api: TestApi;
 let operator: Client;
@@ -79,6 +79,106 @@ it('the same invoices in two files, in opposite order, and one by one, all at on
   const created = answers.filter(({ status }) => status === 201).length;
   expect(forth.created + back.created + created).toBe(1200);
   expect((await pageOf(operator, '?q=BOTH-')).body.count).toBe(1200);
+});
+
+describe('lines of an invoice that are far apart in the file', () => {
+  /** So many other invoices that no chunk holds what stands before and after them. */
+  const filler = (name: string) =>
+    Array.from({ length: 5000 }, (_, i) => `${name}-${i},2026-01-02,C-1,${'filler '.repeat(20)},F,1,1`);
+
+  it('make one invoice, in the order of its lines, whose first line stands in its head', async () => {
+    const session = await importFile(
+      operator,
+      csv(
+        'FAR-1,2026-01-31 23:59,C-1,first,1,1,1.005',
+        ...filler('FA'),
+        'FAR-1,2026-02-01,C-1,second,2,2,2',
+        'FAR-2,2026-01-02,C-1,near,1,1,1',
+        ...filler('FB'),
+        'FAR-1,2026-02-01,C-1,third,3,-1,0.5',
+        'FAR-2,2026-01-02,C-1,near too,1,1,1',
+      ),
+    );
+    expect(session).toMatchObject({
+      state: 'completed',
+      created: 10_002,
+      processed: 10_002,
+      total: 10_002,
+      failed: 0,
+    });
+    const found = async (number: string) => (await pageOf(operator, `?invoice_no=${number}`)).body.results[0];
+    const far = await found('FAR-1');
+    expect(far).toMatchObject({ invoice_date: '2026-01-31', total_amount: 4.51 });
+    expect(far?.items.map(({ name }) => name)).toEqual(['first', 'second', 'third']);
+    expect((await found('FAR-2'))?.items.map(({ name }) => name)).toEqual(['near', 'near too']);
+  });
+
+  it('are refused together when one of them is bad, wherever it stands', async () => {
+    const session = await importFile(
+      operator,
+      csv(
+        'BAD-1,2026-01-02,C-1,good,1,1,1',
+        'BAD-2,2026-01-02,C-1,good,1,many,1',
+        'BAD-3,2026-01-02,C-1,good,1,1,1',
+        ...filler('BA'),
+        'BAD-1,2026-01-02,C-1,bad,1,many,1',
+        'BAD-2,2026-01-02,C-1,good,1,1,1',
+        'BAD-3,2026-01-02,C-1,good,1,1',
+        ',2026-01-02,C-1,nobody,1,1,1',
+      ),
+    );
+    expect(session).toMatchObject({
+      state: 'completed_with_errors',
+      created: 5000,
+      failed: 4,
+      processed: 5004,
+      total: 5004,
+    });
+    expect((await pageOf(operator, '?q=BAD-')).body.count).toBe(0);
+    const refused = await rejected(operator, session.session_id);
+    const lines = refused
+      .map(({ record, line }) => [record, line])
+      .sort((a, b) => Number(a[1]) - Number(b[1]));
+    expect(lines).toEqual([
+      ['BAD-1', 2],
+      ['BAD-2', 3],
+      ['BAD-3', 4],
+      ['BAD-1', 5005],
+      ['BAD-2', 5006],
+      ['BAD-3', 5007],
+      [null, 5008],
+    ]);
+  });
+
+  it('in NDJSON: the first line of a number counts, the last is told', async () => {
+    const others = Array.from({ length: 4000 }, () => anInvoice({ remarks: 'filler '.repeat(20) }));
+    const [first, second] = [anInvoice({ remarks: 'first' }), { remarks: 'second' }];
+    const session = await importFile(operator, ndjson(first, ...others, { ...first, ...second }), {
+      type: NDJSON,
+    });
+    expect(session).toMatchObject({ created: 4001, skipped: 1, processed: 4002, total: 4002 });
+    expect((await pageOf(operator, `?invoice_no=${first.invoice_no}`)).body.results[0]?.remarks).toBe(
+      'first',
+    );
+  });
+
+  it('or not: the same invoice is the same however it comes', async () => {
+    const items = [1, 2, 3].map((n) => ({ name: `n${n}`, item_code: `c${n}`, quantity: n, mrp: n / 4 }));
+    const invoice = anInvoice({ invoice_no: 'SAME-1', customer: { code: 'C-1' }, items });
+    expect((await operator.post('/api/sales/import/invoice', invoice)).status).toBe(201);
+    const rows = items.map(
+      (item) => `SAME-1,2026-01-02,C-1,${item.name},${item.item_code},${item.quantity},${item.mrp}`,
+    );
+    const files: [string, string?][] = [
+      [csv(...rows)],
+      [csv(rows[0] ?? '', ...filler('SA'), rows[1] ?? '', rows[2] ?? '')],
+      [ndjson(invoice), NDJSON],
+    ];
+    for (const [content, type] of files) {
+      const session = await importFile(operator, content, { ...(type && { type }) });
+      expect(session).toMatchObject({ state: 'completed', unchanged: 1, conflicts: 0 });
+    }
+  });
 });
 
 it('the exact count is right after all that', async () => {

@@ -1,11 +1,13 @@
+import { Readable } from 'node:stream';
 import type { ImportAnswer } from '#modules/sales/import-invoice/import-invoice.command.js';
 import { faultsInFull } from '#platform/config/test-environment.js';
 import { eventually } from '#testing/eventually.js';
 import { type Answer, type Client } from '#testing/http-client.js';
-import { type SingleInvoice, singleInvoice, totalOf } from '#testing/invoice-bodies.js';
-import { gapsInStreams, importsNotToldOnce, outboxIsEmpty } from '#testing/judges.js';
+import { type SingleInvoice, asRows, singleInvoice, totalOf } from '#testing/invoice-bodies.js';
+import { differencesFrom, expectedOf } from '#testing/invoice-expectations.js';
+import { gapsInStreams, importsNotToldOnce, isOver, outboxIsEmpty } from '#testing/judges.js';
 import { Product } from '#testing/product.js';
-import { IMPORT_PATH, madeUpFile } from '#testing/retail.js';
+import { CSV_HEADER, IMPORT_PATH, madeUpFile, startImport } from '#testing/retail.js';
 import { seededRandom } from '#testing/seeded-random.js';
 
 const CLIENTS = 20;
@@ -146,6 +148,26 @@ describe('20 clients at once', () => {
     expect(await product.sql.number(`select count(*) from sales.invoice where invoice_no like 'U-%'`)).toBe(
       200,
     );
+  });
+
+  it('that upload the same invoices in other orders, without a key, store each once', async () => {
+    const invoices = Array.from({ length: 1500 }, (_, n) => singleInvoice(random, `V-${n}`));
+    const files = Array.from({ length: 4 }, () =>
+      [CSV_HEADER, ...random.shuffle(invoices).flatMap(asRows)].join('\n'),
+    );
+    const ids = await Promise.all(files.map(async (csv, n) => startImport(await product.client(n % 2), csv)));
+    await eventually('the imports end', async () => {
+      const over = await Promise.all(ids.map((id) => isOver(product.sql, id)));
+      return over.every(Boolean);
+    });
+    const row = await product.sql.row(
+      `select array_agg(distinct state) as states, sum(created)::int as created, sum(unchanged)::int as unchanged,
+         sum(processed)::int as processed from platform.session where id = any($1)`,
+      [ids],
+    );
+    expect(row).toEqual({ states: ['completed'], created: 1500, unchanged: 4500, processed: 6000 });
+    const expected = await expectedOf(Readable.from([files[0]]));
+    expect(await differencesFrom(product.sql, expected, { pattern: 'V-%' })).toEqual([]);
   });
 
   it('leave each invoice told once', async () => {

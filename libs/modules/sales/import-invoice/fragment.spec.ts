@@ -3,14 +3,17 @@ import pg from 'pg';
 import { testServerUrl } from '#platform/config/test-environment.js';
 import { totalOf } from './fragment.js';
 
-const amount = (digits: number, scale: number) =>
+const amount = (digits: bigint, scale: number) =>
   fc
-    .tuple(fc.integer({ min: -(10 ** digits), max: 10 ** digits }), fc.integer({ min: 0, max: scale }))
+    .tuple(fc.bigInt({ min: -(10n ** digits), max: 10n ** digits }), fc.integer({ min: 0, max: scale }))
     .map(([n, s]) => {
-      const text = String(Math.abs(n)).padStart(s + 1, '0');
-      return `${n < 0 ? '-' : ''}${text.slice(0, text.length - s)}${s > 0 ? `.${text.slice(-s)}` : ''}`;
+      const text = String(n < 0n ? -n : n).padStart(s + 1, '0');
+      return `${n < 0n ? '-' : ''}${text.slice(0, text.length - s)}${s > 0 ? `.${text.slice(-s)}` : ''}`;
     });
-const line = fc.record({ quantity: amount(5, 4), mrp: amount(6, 4) });
+const line = fc.record({
+  quantity: fc.oneof(amount(5n, 4), amount(10n, 4)),
+  mrp: fc.oneof(amount(6n, 4), amount(10n, 4)),
+});
 
 it('the total that is checked is the total that PostgreSQL stores, to the cent', async () => {
   const client = new pg.Client({ connectionString: testServerUrl() });

@@ -45,26 +45,43 @@ export interface WholeInvoice extends Fragment {
 /** Puts the fragments of one invoice together, in the order of their lines; the first says what stands in its head. */
 export function wholeOf(fragments: readonly [Fragment, ...Fragment[]]): WholeInvoice {
   const [head] = fragments;
-  const lines = LINES.map((field) => [field, fragments.flatMap((f): (string | number)[] => f[field])]);
-  const invoice = fragments.length === 1 ? head : { ...head, ...(Object.fromEntries(lines) as object) };
-  const { invoice_no: _no, first_line: _line, lines: _lines, bad_line: _bad, ...said } = invoice;
-  return {
-    ...invoice,
+  const invoice: Fragment = fragments.length === 1 ? head : { ...head, ...joined(fragments) };
+  const said = CONTENT.map((field) => invoice[field]);
+  return Object.assign(invoice, {
     total: totalOf(invoice.quantities, invoice.mrps),
-    hash: createHash('sha256')
-      .update(JSON.stringify(Object.values(said)))
-      .digest('hex'),
-  };
+    hash: createHash('sha256').update(JSON.stringify(said)).digest('hex'),
+  });
 }
 
-const LINES = [
-  'lines',
+const joined = (fragments: readonly Fragment[]) =>
+  Object.fromEntries(
+    LINES.map((field) => [field, fragments.flatMap((f): (string | number)[] => f[field])]),
+  ) as Pick<Fragment, (typeof LINES)[number]>;
+
+const CONTENT_OF_LINES = [
   'names',
   'item_codes',
   'quantities',
   'mrps',
   'shelf_locations',
   'item_remarks',
+] as const satisfies (keyof Fragment)[];
+const LINES = ['lines', ...CONTENT_OF_LINES] as const;
+/** What makes two invoices of one number the same. */
+const CONTENT = [
+  'invoice_date',
+  'customer_code',
+  'customer_name',
+  'customer_area',
+  'customer_address1',
+  'customer_address2',
+  'customer_phone1',
+  'customer_phone2',
+  'customer_email',
+  'salesman',
+  'created_by',
+  'remarks',
+  ...CONTENT_OF_LINES,
 ] as const satisfies (keyof Fragment)[];
 
 /** A total goes out as a JSON number, which is exact up to 15 digits: 13 before the point and 2 after. */
