@@ -13,6 +13,8 @@ try {
   await migrate(config.databaseUrl);
   const app = await createHttpApp(ApiModule.with(config, logger), config, logger);
   app.enableShutdownHooks(['SIGTERM', 'SIGINT']);
+  // Whatever does not close by then (a Redis that is away) is left to the lease and the outbox.
+  process.once('SIGTERM', () => setTimeout(() => process.exit(1), 9000).unref());
   // Started by `npm start`: when that is gone, so is the embedded database.
   process.once('disconnect', () => void app.close().finally(() => process.exit(0)));
   await app.listen(config.port, config.host);

@@ -17,6 +17,8 @@ try {
     logger: new NestLogger(logger),
   });
   app.enableShutdownHooks(['SIGTERM', 'SIGINT']);
+  // Whatever does not close by then (a Redis that is away) is left to the lease and the outbox.
+  process.once('SIGTERM', () => setTimeout(() => process.exit(1), 9000).unref());
   process.once('disconnect', () => void app.close().finally(() => process.exit(0)));
   QueueModule.startWorkers(app);
   logger.info('the worker works');

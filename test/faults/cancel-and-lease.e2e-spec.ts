@@ -26,7 +26,7 @@ import { say, seededRandom } from '#testing/seeded-random.js';
 const full = faultsInFull();
 const CANCELS = full ? 25 : 4;
 const PAUSES = full ? 8 : 1;
-const INVOICES = full ? 8000 : 2000;
+const INVOICES = full ? 12_000 : 5000;
 /** A page is written in well under a second; the machine may be busy. */
 const WITHIN_A_PAGE_MS = 10_000;
 
@@ -230,8 +230,7 @@ async function freezeAndTakeOver(n: number, where: 'between' | 'inside'): Promis
 async function freezeDuringImport(worker: ProductProcess, where: 'between' | 'inside'): Promise<Import> {
   for (;;) {
     const one = await begin();
-    // From 30 % on invoices are written: there an open transaction holds what the next worker needs.
-    const moment = where === 'inside' ? 0.35 + random.next() * 0.3 : 0.05 + random.next() * 0.5;
+    const moment = random.next() * 0.6;
     await eventually('it is on its way', () => reached(one.id, moment), { everyMs: 2 });
     while (!(await isOver(product.sql, one.id))) {
       worker.pause();
@@ -239,13 +238,22 @@ async function freezeDuringImport(worker: ProductProcess, where: 'between' | 'in
       await eventually('the server is done', async () => (await transactions('active')) === 0, {
         everyMs: 5,
       });
-      const isInside = (await transactions('idle in transaction')) > 0;
-      if (isInside === (where === 'inside') && !(await isOver(product.sql, one.id))) return one;
+      const isThere =
+        where === 'inside' ? await hasWritten() : (await transactions('idle in transaction')) === 0;
+      if (isThere && !(await isOver(product.sql, one.id))) return one;
       worker.resume();
       await sleep(random.between(0, 8));
     }
   }
 }
+
+/** An open transaction has invoices in it, whose numbers the next worker must wait for. */
+const hasWritten = async () =>
+  (await product.sql.number(
+    `select count(*) from pg_locks l join pg_stat_activity a using (pid)
+     where l.relation = 'sales.invoice'::regclass and l.mode = 'RowExclusiveLock' and l.granted
+     and a.state = 'idle in transaction' and a.application_name = 'instep'`,
+  )) > 0;
 
 const transactions = (state: string) =>
   product.sql.number(

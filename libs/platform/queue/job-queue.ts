@@ -5,6 +5,7 @@ import type { Job, JobsOptions, Queue } from 'bullmq';
 import type { Logger } from 'pino';
 import { LOGGER } from '../observability/observability.module.js';
 import { type RequestContext, currentContext } from '../observability/request-context.js';
+import { answering } from './answering.js';
 import { type JobDefinition, QUEUES, type QueueName } from './job.js';
 
 /** What stands in a job: the payload, and the context to go on in. */
@@ -74,7 +75,7 @@ export class JobQueue implements OnModuleInit {
   async deadLetters(limit: number): Promise<DeadLetter[]> {
     const all = await Promise.all(
       QUEUES.map(async (queue) =>
-        (await this.queue(queue).getFailed(0, limit - 1)).map((job: Job) => ({
+        (await answering(this.queue(queue).getFailed(0, limit - 1))).map((job: Job) => ({
           id: `${queue}:${job.id ?? ''}`,
           queue,
           name: job.name,
@@ -105,7 +106,7 @@ export class JobQueue implements OnModuleInit {
 
   /** How many jobs wait, over all queues. Fails when the queue's store does not answer. */
   async waiting(): Promise<number> {
-    const counts = await Promise.all(QUEUES.map((name) => this.queue(name).getWaitingCount()));
+    const counts = await answering(Promise.all(QUEUES.map((name) => this.queue(name).getWaitingCount())));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 

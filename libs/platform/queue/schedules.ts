@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { currentContext } from '../observability/request-context.js';
 import { Database } from '../persistence/database.js';
+import { answering } from './answering.js';
 import { type Envelope, JobQueue, optionsOf } from './job-queue.js';
 import type { JobDefinition } from './job.js';
 
@@ -48,7 +49,7 @@ export class Schedules {
       [...declared].map(async ([name, { job, when }]) => {
         const scheduler = paused.has(name)
           ? undefined
-          : await this.queue.queue(job.queue).getJobScheduler(name);
+          : await answering(this.queue.queue(job.queue).getJobScheduler(name));
         return {
           name,
           paused: paused.has(name),

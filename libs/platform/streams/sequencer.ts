@@ -13,6 +13,7 @@ import type { RequestContext } from '../observability/request-context.js';
 import { Database } from '../persistence/database.js';
 import { LOCKS } from '../persistence/locks.js';
 import { Notifier } from '../persistence/notifier.js';
+import { answering } from '../queue/answering.js';
 import { JobQueue } from '../queue/job-queue.js';
 import { type DomainEvent, type Topic, streamTopics, subscribersOf } from './topic.js';
 
@@ -24,8 +25,6 @@ const BATCH = 1000;
 const GATHER_MS = { least: 5, perEvent: 2, most: 25 };
 /** The net beneath the notices. */
 const POLL_MS = 1000;
-/** How long the queue may take for a batch. */
-const QUEUE_MS = 10_000;
 
 /**
  * Moves committed outbox rows into the event log, numbered without gaps, and hands domain events to the queue.
@@ -146,23 +145,9 @@ export class Sequencer implements OnApplicationBootstrap, BeforeApplicationShutd
         [],
       );
       if (rows.length === 0) return;
-      await within(QUEUE_MS, this.queue.addBulk(rows.flatMap(jobsOf)));
+      await answering(this.queue.addBulk(rows.flatMap(jobsOf)));
       await this.db.execute('delete from platform.outbox where id = any($1)', [rows.map((row) => row.id)]);
     }
-  }
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  const timer = new AbortController();
-  const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
-    throw new Error('the queue does not answer');
-  });
-  late.catch(() => undefined);
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-    work.catch(() => undefined);
   }
 }
 

@@ -86,7 +86,7 @@ function problemsOf(command: ImportInvoiceCommand): FieldErrors | null {
 
 function withCode(customer: unknown, code: string): unknown {
   if (customer === undefined || customer === null) return { code };
-  if (typeof customer !== 'object') return customer;
+  if (typeof customer !== 'object' || Array.isArray(customer)) return customer;
   const { code: given } = customer as { code?: unknown };
   return given === undefined || given === null || given === '' ? { ...customer, code } : customer;
 }
